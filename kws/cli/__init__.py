@@ -1,0 +1,59 @@
+"""The command line: verbs in the order of work, each in its own module and loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from kws.errors import Failure, Misuse
+
+COMMANDS = {
+    "generate": "Make a labelled synthetic dataset.",
+    "train": "Train a detector.",
+    "export": "Write a trained detector to one .onnx file.",
+    "evaluate": "Measure a detector on recordings.",
+    "listen": "Listen to a microphone, a file or standard input.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"kws.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="activate-kws", prog_name="kws")
+def verbs() -> None:
+    """Make a detector for a trigger word from its text, and listen for it on this machine."""
+
+
+def main() -> None:
+    """Run a command; every expected failure ends in one sentence and an exit code, never in a traceback."""
+    try:
+        verbs.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nkws: stopped.", err=True)
+        sys.exit(130)
+    except ModuleNotFoundError as error:
+        click.echo(f"kws: {error.name} is not installed: pip install 'activate-kws[train]'.", err=True)
+        sys.exit(1)
+    except Failure as failure:
+        click.echo(f"kws: {failure}", err=True)
+        sys.exit(2 if isinstance(failure, Misuse) else 1)

@@ -1,0 +1,63 @@
+"""The one rule that turns scores into detections, for listening, calibration and measuring alike.
+
+N steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.config import Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """The word was heard."""
+
+    word: str
+    time: float
+    """Seconds of audio heard since reset when the rule fired."""
+    end: float
+    """Estimated end of the word on the same clock."""
+    score: float
+    """The score that fired, in [0, 1]."""
+
+
+class Decider:
+    """Applies the rule to scores as they come; scores are numbered from 0 since reset."""
+
+    def __init__(self, decision: Decision, first_s: float, step_s: float) -> None:
+        """`first_s`: seconds of audio behind the first score; `step_s`: seconds from one score to the next."""
+        self.decision = decision
+        self._first_s, self._step_s = first_s, step_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all scores."""
+        self._count = 0
+        self._recent = np.zeros(0, np.float32)
+        self._quiet_until_s = self.decision.warm_up_s
+
+    def feed(self, scores: NDArray[np.float32]) -> list[tuple[float, float]]:
+        """(time in seconds, score) of each detection among the next (N,) scores."""
+        smoothed = self._smooth(scores)
+        fired: list[tuple[float, float]] = []
+        for index in np.flatnonzero(smoothed >= self.decision.threshold):
+            time_s = self._first_s + (self._count + int(index)) * self._step_s
+            if time_s >= self._quiet_until_s:
+                fired.append((time_s, float(smoothed[index])))
+                self._quiet_until_s = time_s + self.decision.cooldown_s
+        self._count += len(scores)
+        return fired
+
+    def _smooth(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        width = self.decision.smoothing
+        if width <= 1 or len(scores) == 0:
+            return scores
+        padded = np.concatenate((np.zeros(width - 1 - len(self._recent), np.float32), self._recent, scores))
+        self._recent = padded[-(width - 1) :]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, width)
+        return np.asarray(windows.mean(axis=1), np.float32)

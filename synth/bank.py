@@ -1,0 +1,104 @@
+"""A bank: spoken clips with what was said, by whom, and for which split.
+
+On disk a bank is a folder with `index.jsonl` and packs: Ogg Opus files that hold the clips of one split and engine one
+after the other, since thousands of tiny files would be mostly headers. S samples.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kws.audio import RATE_HZ, Samples, read_audio, write_audio
+from kws.errors import Failure
+from synth.voices import Split
+
+Kind = Literal["positive", "near-miss", "containing", "negative", "sentence"]
+
+_GAP_S = 0.1
+_PACK_S = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """One utterance."""
+
+    text: str
+    kind: str
+    """positive, near-miss, containing (the word is inside a longer one), negative or sentence."""
+    split: str
+    voice: str
+    """`engine:voice`, with `+` between the parents of a blend."""
+    speed: float
+    samples: Samples
+    """(S,) at 16 kHz."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank:
+    """The clips of one word's bank."""
+
+    word: str
+    clips: tuple[Clip, ...]
+
+    def select(self, split: Split, *kinds: Kind) -> list[Clip]:
+        """The clips of a split, of all kinds or only of those named."""
+        return [clip for clip in self.clips if clip.split == split and (not kinds or clip.kind in kinds)]
+
+
+def write_bank(folder: Path, word: str, clips: list[Clip]) -> None:
+    """Write packs and, last, the index that names them, so that a half-written bank is never taken for a whole one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gap = np.zeros(round(_GAP_S * RATE_HZ), np.float32)
+    lines = [json.dumps({"word": word})]
+    packs: dict[tuple[str, str], list[list[Clip]]] = {}
+    for clip in clips:
+        groups = packs.setdefault((clip.split, clip.voice.split(":")[0]), [[]])
+        if sum(len(held.samples) for held in groups[-1]) > _PACK_S * RATE_HZ:
+            groups.append([])
+        groups[-1].append(clip)
+    for (split, engine), groups in packs.items():
+        for number, group in enumerate(groups):
+            name = f"{split}-{engine}-{number:02d}.ogg"
+            pieces, position = [], 0
+            for clip in group:
+                entry = {
+                    "text": clip.text, "kind": clip.kind, "split": clip.split, "voice": clip.voice,
+                    "speed": clip.speed, "pack": name, "start": position, "samples": len(clip.samples),
+                }  # fmt: skip
+                lines.append(json.dumps(entry))
+                pieces += [clip.samples, gap]
+                position += len(clip.samples) + len(gap)
+            write_audio(folder / name, np.concatenate(pieces))
+    aside = folder / ".index.jsonl.part"
+    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(aside, folder / "index.jsonl")
+
+
+def read_bank(folder: Path) -> Bank:
+    """Read a bank. Raises Failure if there is none, or if a pack is missing or cut short."""
+    index = folder / "index.jsonl"
+    if not index.is_file():
+        raise Failure(f"no bank in {folder} (index.jsonl is missing): build one with scripts/build_bank {folder}.")
+    try:
+        head, *entries = (json.loads(line) for line in index.read_text(encoding="utf-8").splitlines())
+        packs = {name: read_audio(folder / name) for name in dict.fromkeys(entry["pack"] for entry in entries)}
+        clips = tuple(_cut(packs, **entry) for entry in entries)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(f"the bank in {folder} is damaged ({error}): build it again with scripts/build_bank.") from error
+    return Bank(word=head["word"], clips=clips)
+
+
+def _cut(
+    packs: dict[str, Samples], *, text: str, kind: str, split: str, voice: str, speed: float,
+    pack: str, start: int, samples: int,
+) -> Clip:  # fmt: skip
+    held = packs[pack][start : start + samples]
+    if len(held) < samples:
+        raise ValueError(f"{pack} ends before {text!r}")
+    return Clip(text=text, kind=kind, split=split, voice=voice, speed=speed, samples=held)

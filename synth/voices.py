@@ -1,0 +1,49 @@
+"""The voices we may use, which split each belongs to, and what every speech engine gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Split = Literal["train", "validation", "test"]
+
+KOKORO_VALIDATION = ("af_sky", "am_eric", "bf_isabella", "bm_lewis", "if_sara", "zm_yunxi")
+KOKORO_TEST = ("af_jessica", "am_michael", "bm_fable", "hf_beta", "pm_alex", "jf_nezumi")
+KOKORO_TRAIN = (
+    "af_alloy", "af_aoede", "af_bella", "af_heart", "af_nicole", "af_sarah",
+    "am_adam", "am_fenrir", "am_santa",
+    "bf_emma", "bm_george",
+    "ef_dora", "em_santa", "hf_alpha", "hm_omega", "im_nicola",
+    "jf_alpha", "jf_gongitsune", "jf_tebukuro", "jm_kumo",
+    "pf_dora", "pm_santa",
+    "zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zf_xiaoyi", "zm_yunjian", "zm_yunxia", "zm_yunyang",
+)  # fmt: skip
+"""The 29 training voices: the reserved ones and those of the other two splits are not here."""
+
+ESPEAK_ACCENTS = (
+    "en-us", "en-us-nyc", "en", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
+)  # fmt: skip
+ESPEAK_VARIANTS: dict[Split, tuple[str, ...]] = {
+    "train": ("m2", "m4", "m6", "m8", "f2", "f4"),
+    "validation": (),
+    "test": ("m1", "m3", "m5", "m7", "f1", "f3", "f5"),
+}
+"""Even-numbered variants train, odd-numbered ones are test material reported apart."""
+
+
+class EngineMissing(RuntimeError):
+    """A speech engine is not installed; the message says how to get it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speech:
+    """What an engine said."""
+
+    samples: NDArray[np.float32]
+    """(S,) in [-1, 1]."""
+    rate_hz: int
+    voice: str
+    """`engine:voice`, with `+` between the parents of a blend."""
