@@ -1,0 +1,163 @@
+"""From the trained net to the one file that listens.
+
+The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames are
+ours to promise. Format 1: inputs `frames` (1, T, M), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}` (1, 1, H); outputs
+`scores` (1, N) and each state's name with `_out`. A blank state is zeros, with a free size taken as 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from kws.config import Decision
+from kws.detector import FORMAT_VERSION
+from kws.errors import Failure
+from kws.features import LogMel
+from kws.model import Net
+
+OPSET = 17
+_FLOAT = TensorProto.FLOAT
+
+
+def export(path: Path, net: Net, word: str, decision: Decision, about: dict[str, Any]) -> None:
+    """Write a detector file, aside first; `about` holds language, det, evaluation, recipe and licences.
+
+    Raises Failure if it cannot be written.
+    """
+    model = helper.make_model(_graph(net), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    front_end = {**net.front_end.to_json(), "digest": LogMel(net.front_end).digest}
+    metadata = {
+        "format_version": FORMAT_VERSION, "word": word, "frontend": front_end, "shape": net.shape.to_json(),
+        "decision": decision.to_json(), **about,
+    }  # fmt: skip
+    helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in metadata.items()})
+    onnx.checker.check_model(model)
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_bytes(model.SerializeToString())
+        os.replace(aside, path)
+    except OSError as error:
+        raise Failure(f"cannot write {path} ({error.strerror}): name a folder you may write to, with space left.") from error
+
+
+def _graph(net: Net) -> onnx.GraphProto:
+    shape, bands = net.shape, net.front_end.bands
+    states = ["gru_" + str(layer) for layer in range(shape.layers)]
+    constants = {
+        "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
+        "one": np.array([1]), "far": np.array([np.iinfo(np.int64).max]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Concat", ["conv", "frames"], ["window"], axis=1),
+        helper.make_node("Shape", ["window"], ["width"], start=1, end=2),
+        helper.make_node("Sub", ["width", "kernel"], ["spare"]),
+        helper.make_node("Add", ["spare", "stride"], ["reach"]),
+        helper.make_node("Div", ["reach", "stride"], ["whole"]),
+        helper.make_node("Max", ["whole", "zero"], ["steps"]),
+        helper.make_node("Mul", ["steps", "stride"], ["used"]),
+        helper.make_node("Slice", ["window", "used", "far", "one"], ["conv_out"]),
+        helper.make_node("Greater", ["steps", "zero"], ["any_step"]),
+        helper.make_node("Squeeze", ["any_step"], ["any"]),
+        helper.make_node(
+            "If", ["any"], ["scores", *(f"{name}_out" for name in states)],
+            then_branch=_step_branch(net, states), else_branch=_idle_branch(net, states),
+        ),
+    ]  # fmt: skip
+    state = [_value(name, [1, 1, shape.hidden]) for name in states]
+    state_out = [_value(f"{name}_out", [1, 1, shape.hidden]) for name in states]
+    return helper.make_graph(
+        nodes,
+        "activate_kws",
+        [_value("frames", [1, "T", bands]), _value("conv", [1, "kept", bands]), *state],
+        [_value("scores", [1, "N"]), _value("conv_out", [1, "kept_out", bands]), *state_out],
+        [_constant(name, value) for name, value in constants.items()],
+    )
+
+
+def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
+    """Convolution with both batch norms folded in, GRU layers, head."""
+    kernel, bias = _folded_convolution(net)
+    constants = {
+        "conv_w": kernel[:, None], "conv_b": bias, "unit": np.array([1]), "last": np.array([3]),
+        "head_w": _array(net.head.weight).T, "head_b": _array(net.head.bias), "row": np.array([1, -1]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Unsqueeze", ["window", "unit"], ["image"]),
+        helper.make_node("Conv", ["image", "conv_w", "conv_b"], ["columns"], strides=[net.shape.stride, 1]),
+        helper.make_node("Squeeze", ["columns", "last"], ["channels"]),
+        helper.make_node("Relu", ["channels"], ["active"]),
+        helper.make_node("Transpose", ["active"], ["layer_0"], perm=[2, 0, 1]),
+    ]
+    for layer, name in enumerate(states):
+        weights = _gru_weights(net, layer)
+        constants |= {f"{name}_{part}": weight for part, weight in weights.items()}
+        nodes += [
+            helper.make_node(
+                "GRU", [f"layer_{layer}", f"{name}_w", f"{name}_r", f"{name}_b", "", name],
+                [f"heard_{layer}", f"{name}_then"], hidden_size=net.shape.hidden, linear_before_reset=1,
+            ),
+            helper.make_node("Squeeze", [f"heard_{layer}", "unit"], [f"layer_{layer + 1}"]),
+        ]  # fmt: skip
+    nodes += [
+        helper.make_node("MatMul", [f"layer_{len(states)}", "head_w"], ["product"]),
+        helper.make_node("Add", ["product", "head_b"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+        helper.make_node("Reshape", ["probabilities", "row"], ["scores_then"]),
+    ]
+    outputs = [_value("scores_then", [1, "N"]), *(_value(f"{name}_then", [1, 1, net.shape.hidden]) for name in states)]
+    return helper.make_graph(nodes, "step", [], outputs, [_constant(name, value) for name, value in constants.items()])
+
+
+def _idle_branch(net: Net, states: list[str]) -> onnx.GraphProto:
+    """No whole step yet: no score, the state as it was."""
+    nodes = [helper.make_node("Identity", [name], [f"{name}_else"]) for name in states]
+    nodes.append(helper.make_node("Identity", ["none"], ["scores_else"]))
+    outputs = [_value("scores_else", [1, "N"]), *(_value(f"{name}_else", [1, 1, net.shape.hidden]) for name in states)]
+    return helper.make_graph(nodes, "idle", [], outputs, [_constant("none", np.zeros((1, 0), np.float32))])
+
+
+def _folded_convolution(net: Net) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Kernel (C, K, M) and bias (C,) that take raw log-mel frames and give what the second batch norm gives."""
+    weight = _array(net.conv.weight).astype(np.float64)
+    scale_in = 1 / np.sqrt(_array(net.norm_in.running_var) + net.norm_in.eps)
+    scale = _array(net.norm.weight) / np.sqrt(_array(net.norm.running_var) + net.norm.eps)
+    weight = weight * scale_in[None, :, None] * scale[:, None, None]
+    bias = _array(net.norm.bias) - scale * _array(net.norm.running_mean)
+    bias = bias - (weight * _array(net.norm_in.running_mean)[None, :, None]).sum(axis=(1, 2))
+    return weight.transpose(0, 2, 1).astype(np.float32), bias.astype(np.float32)
+
+
+def _gru_weights(net: Net, layer: int) -> dict[str, NDArray[np.float32]]:
+    """Torch orders the gates reset, update, new; ONNX update, reset, hidden."""
+
+    def reorder(rows: Any) -> NDArray[np.float32]:
+        reset, update, new = np.split(_array(rows), 3)
+        return np.concatenate((update, reset, new))
+
+    gru = net.gru
+    biases = [reorder(getattr(gru, f"bias_{side}_l{layer}")) for side in ("ih", "hh")]
+    return {
+        "w": reorder(getattr(gru, f"weight_ih_l{layer}"))[None],
+        "r": reorder(getattr(gru, f"weight_hh_l{layer}"))[None],
+        "b": np.concatenate(biases)[None],
+    }
+
+
+def _array(tensor: Any) -> NDArray[np.float32]:
+    return np.asarray(tensor.detach().cpu().numpy(), np.float32)
+
+
+def _value(name: str, sizes: list[int | str]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, _FLOAT, sizes)
+
+
+def _constant(name: str, value: NDArray[Any]) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.ascontiguousarray(value), name)

@@ -1,0 +1,65 @@
+"""The net: Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
+
+B clips, T frames, M mel bands, N steps, C channels, H hidden units, L layers. It is causal and pads nothing: step n sees the
+frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kws.config import FrontEnd, Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What the net carries from one stretch of sound to the next."""
+
+    conv: Tensor
+    """(B, frames still under the convolution, M)."""
+    gru: Tensor
+    """(L, B, H)."""
+
+
+class Net(nn.Module):
+    """Log-mel frames in, one logit a step out."""
+
+    def __init__(self, front_end: FrontEnd, shape: Shape, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.front_end, self.shape = front_end, shape
+        self.norm_in = nn.BatchNorm1d(front_end.bands, affine=False)
+        self.conv = nn.Conv1d(front_end.bands, shape.channels, shape.kernel, stride=shape.stride, bias=False)
+        self.norm = nn.BatchNorm1d(shape.channels)
+        self.gru = nn.GRU(
+            shape.channels, shape.hidden, shape.layers, batch_first=True, dropout=dropout if shape.layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(shape.hidden, 1)
+
+    def blank_state(self, clips: int) -> State:
+        """The state before any sound, as the listener starts from."""
+        like = self.head.weight
+        return State(
+            conv=like.new_zeros(clips, 0, self.front_end.bands),
+            gru=like.new_zeros(self.shape.layers, clips, self.shape.hidden),
+        )
+
+    def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Logits (B, N) of (B, T, M) frames and the state after them; no state means a blank one."""
+        state = self.blank_state(len(frames)) if state is None else state
+        window = torch.cat((state.conv, frames), dim=1)
+        steps = self.shape.steps(window.shape[1])
+        kept = window[:, steps * self.shape.stride :]
+        if steps == 0:
+            return frames.new_zeros(len(frames), 0), State(conv=kept, gru=state.gru)
+        hidden = torch.relu(self.norm(self.conv(self.norm_in(window.transpose(1, 2))))).transpose(1, 2)
+        hidden, after = self.gru(self.dropout(hidden), state.gru)
+        return self.head(self.dropout(hidden)).squeeze(-1), State(conv=kept, gru=after)
+
+    @property
+    def parameters_count(self) -> int:
+        """Trainable parameters."""
+        return sum(weight.numel() for weight in self.parameters() if weight.requires_grad)

@@ -1,0 +1,40 @@
+"""What several tests need: a small random detector, made without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kws.config import Decision, FrontEnd, Shape
+from kws.export import export
+from kws.model import Net
+
+
+@pytest.fixture(scope="session")
+def tiny_net() -> Net:
+    """A seeded random net whose scores vary: batch norms set as if it had met log-mel frames, the head made bold."""
+    torch.manual_seed(7)
+    net = Net(FrontEnd(), Shape(channels=8, kernel=9, stride=3, hidden=8, layers=2)).eval()
+    with torch.no_grad():
+        net.norm_in.running_mean.fill_(-6.0)
+        net.norm_in.running_var.fill_(9.0)
+        net.norm.running_var.copy_(torch.rand(8) + 0.5)
+        net.head.weight.mul_(6)
+    return net
+
+
+@pytest.fixture(scope="session")
+def tiny_detector_path(tiny_net: Net, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a detector that was never trained."""
+    path = tmp_path_factory.mktemp("detector") / "tiny.onnx"
+    export(path, tiny_net, "test", Decision(threshold=0.5), {"language": "en"})
+    return path
+
+
+@pytest.fixture
+def draw() -> np.random.Generator:
+    """A seeded generator."""
+    return np.random.default_rng(11)
