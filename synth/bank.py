@@ -102,3 +102,8 @@ def _cut(
     if len(held) < samples:
         raise ValueError(f"{pack} ends before {text!r}")
     return Clip(text=text, kind=kind, split=split, voice=voice, speed=speed, samples=held)
+
+
+def starter_bank() -> Bank:
+    """The bank inside the package: "activate", its near-misses, and the words and sentences any detector is taught against."""
+    return read_bank(Path(__file__).parent / "bank_activate")
