@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, resample
 from kws.errors import Failure
 from kws.events import audio_files
 
+_BLOCK = 60 * RATE_HZ
 _BACKGROUND = ("music", "effects", "noise")
 
 
@@ -38,25 +39,37 @@ class Recordings:
         return [path.name for path in self.files]
 
     def excerpt(self, number: int, share: float, total: int) -> Samples:
-        """So many samples of a file, from that share of it on; a shorter file is repeated."""
-        import soundfile
-
+        """So many samples of a file, from about that share of it on; a shorter file is repeated."""
         path = self.files[number]
-        try:
-            sound = _opened(path)
-            wanted = -(-total * sound.samplerate // RATE_HZ)
-            sound.seek(int(share * max(0, sound.frames - wanted)))
-            samples = sound.read(wanted, dtype="float32", always_2d=True).mean(axis=1, dtype=np.float32)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise Failure(f"{path} cannot be read as audio: take it out of the folder or convert it to WAV.") from error
-        if len(samples) == 0:
-            raise Failure(f"{path} holds no sound: take it out of the folder.")
-        samples = resample(samples, sound.samplerate)
-        return np.resize(samples, total)
+        start = int(share * _frames(path))
+        block = _block(path, start // _BLOCK)
+        offset = min(start % _BLOCK, max(0, len(block) - total))
+        return np.resize(block[offset : offset + total].astype(np.float32) / np.float32(32768), total)
 
 
-@lru_cache(maxsize=128)
-def _opened(path: Path) -> Any:
+@lru_cache(maxsize=4096)
+def _frames(path: Path) -> int:
+    """Samples in a file at 16 kHz."""
     import soundfile
 
-    return soundfile.SoundFile(str(path))
+    try:
+        return int(soundfile.info(str(path)).duration * RATE_HZ)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise Failure(f"{path} cannot be read as audio: take it out of the folder or convert it to WAV.") from error
+
+
+@lru_cache(maxsize=320)
+def _block(path: Path, number: int) -> NDArray[np.int16]:
+    """A minute of a file at 16 kHz, kept since decoding is dearer than all else in a scene."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as sound:
+            sound.seek(min(number * _BLOCK * sound.samplerate // RATE_HZ, max(0, sound.frames - sound.samplerate)))
+            samples = sound.read(_BLOCK * sound.samplerate // RATE_HZ, dtype="float32", always_2d=True)
+            mono = resample(samples.mean(axis=1, dtype=np.float32), sound.samplerate)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise Failure(f"{path} cannot be read as audio: take it out of the folder or convert it to WAV.") from error
+    if len(mono) == 0:
+        raise Failure(f"{path} holds no sound: take it out of the folder.")
+    return (np.clip(mono, -1, 1) * 32767).astype(np.int16)

@@ -164,7 +164,7 @@ def _draw_words(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> tuple[W
     now_s = rng.uniform(0, 1.0)
     for clip in chosen:
         word = _draw_word(rng, cast, ranges, clip, now_s)
-        length_s = cast.seconds[clip] * (word.part[1] - word.part[0]) / word.pace
+        length_s = cast.seconds[word.clip] * (word.part[1] - word.part[0]) / word.pace
         if now_s + length_s > ranges.duration_s - 0.4:
             continue
         words.append(word)

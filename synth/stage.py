@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,20 +43,24 @@ class Stage:
     """Draws and renders scenes of one word in the voices of one split."""
 
     def __init__(
-        self, word: str, bank: Bank, *, positives: Path | None = None, negatives: Path | None = None,
+        self, word: str, banks: Sequence[Bank], *, positives: Path | None = None, negatives: Path | None = None,
         split: Split = "train", ranges: Ranges | None = None,
     ) -> None:  # fmt: skip
-        """Open everything. Raises Failure if the bank has no such word, or a folder holds no sound.
+        """Open everything. Raises Failure if no bank has the word, or a folder holds no sound.
 
         `positives`: a folder of the user's own recordings of the word. `negatives`: a folder of recorded sound without it;
         files below a subfolder named music… or effects… are background, all others talk.
         """
         self.ranges = ranges or Ranges()
-        self._clips = bank.select(split) + _own_clips(word, positives, split)
-        if not any(clip.kind == "positive" and clip.text == word for clip in self._clips):
-            raise Failure(f"the bank holds nobody saying {word!r}: build one with scripts/build_bank --word {word!r}.")
+        spoken = [_for_word(clip, word) for bank in banks for clip in bank.select(split)]
+        self._clips = spoken + _own_clips(word, positives, split)
+        if not any(clip.kind == "positive" for clip in self._clips):
+            raise Failure(
+                f"no bank holds anybody saying {word!r} in the {split} split: "
+                f"build one with scripts/build_bank FOLDER --word {word!r} and name it with --bank FOLDER."
+            )
         self.recordings = Recordings(negatives)
-        self.cast = _cast(self._clips, word, self.recordings)
+        self.cast = _cast(self._clips, self.recordings)
         self._word = word
 
     @property
@@ -197,14 +202,20 @@ def _own_clips(word: str, folder: Path | None, split: str) -> list[Clip]:
     ]
 
 
-def _cast(clips: list[Clip], word: str, recordings: Recordings) -> Cast:
-    """Clips of another word's bank come in as negatives only if they do not say this word."""
+def _for_word(clip: Clip, word: str) -> Clip:
+    """What a clip is to this word: its text decides, since another word's positive is a negative here."""
+    if clip.text.casefold() == word.casefold():
+        kind = "positive"
+    elif word.casefold() in clip.text.casefold():
+        kind = "containing"
+    else:
+        kind = "negative" if clip.kind in ("positive", "containing") else clip.kind
+    return replace(clip, kind=kind)
 
+
+def _cast(clips: list[Clip], recordings: Recordings) -> Cast:
     def of(*kinds: str) -> tuple[int, ...]:
-        return tuple(
-            number for number, clip in enumerate(clips)
-            if clip.kind in kinds and (clip.kind == "positive") == (clip.text == word)
-        )  # fmt: skip
+        return tuple(number for number, clip in enumerate(clips) if clip.kind in kinds)
 
     groups = [of("near-miss"), of("near-miss", "containing"), of("negative"), of("negative"), of("sentence")]
     return Cast(

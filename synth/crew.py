@@ -1,0 +1,140 @@
+"""Worker processes: one job, done for many numbers at once.
+
+A worker is a fresh interpreter whose libraries are held to one thread each: the cores belong to the workers, and sums
+that a library splits among threads would otherwise differ in their last bits from machine to machine. It ends when its pipe
+closes, so none outlives a parent that was killed; Ctrl-C reaches the parent alone, which then sends its workers home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from kws.errors import Failure
+
+Job = Callable[[int], Any]
+
+_ONE_THREAD = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "PRA_NUM_THREADS",
+)  # fmt: skip
+_IN_HAND = 2
+"""Numbers a worker holds at a time, so that it need not wait for the next."""
+_PATIENCE_S = 5.0
+
+
+def work(job: Job, numbers: Iterable[int], workers: int) -> Iterator[tuple[int, Any]]:
+    """(number, what the job gave for it), in the order in which they are done.
+
+    The job is pickled once and lives in every worker. Raises the Failure that a job raised, and Failure if a worker dies.
+    """
+    waiting = iter(numbers)
+    with contextlib.ExitStack() as home:
+        crew = [home.enter_context(_Worker()) for _ in range(workers)]
+        packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
+        for worker in crew:
+            worker.learn(packed)
+        del packed
+        for _ in range(_IN_HAND):
+            for worker in crew:
+                worker.take_next(waiting)
+        while busy := {worker.pipe: worker for worker in crew if worker.in_hand}:
+            for pipe in wait(list(busy)):
+                worker = busy[pipe]  # type: ignore[index]
+                done = worker.hand_in()
+                worker.take_next(waiting)
+                yield done
+
+
+class _Worker:
+    """The parent's side of one worker process."""
+
+    def __init__(self) -> None:
+        self.in_hand = 0
+        self.pipe, theirs = _context.Pipe()
+        self._process = _context.Process(target=_serve, args=(theirs,), daemon=True)
+        with _quiet_start():
+            self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pipe.close()
+        self._process.join(_PATIENCE_S)
+        self._process.terminate()
+
+    def learn(self, packed: bytes) -> None:
+        try:
+            self.pipe.send_bytes(packed)
+        except OSError as error:
+            raise self._lost() from error
+
+    def take_next(self, waiting: Iterator[int]) -> None:
+        number = next(waiting, None)
+        if number is not None:
+            try:
+                self.pipe.send(number)
+            except OSError as error:
+                raise self._lost() from error
+            self.in_hand += 1
+
+    def hand_in(self) -> tuple[int, Any]:
+        try:
+            number, result = self.pipe.recv()
+        except (EOFError, OSError) as error:
+            raise self._lost() from error
+        if isinstance(result, Failure):
+            raise result
+        self.in_hand -= 1
+        return number, result
+
+    def _lost(self) -> Failure:
+        self._process.join(_PATIENCE_S)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return Failure(
+                f"a worker process was killed (signal {-code}), perhaps because memory ran out: "
+                "run the same command again, with --workers 1."
+            )
+        return Failure(f"a worker process ended early (exit code {code}), for the reason printed above.")
+
+
+_context = get_context("spawn")
+
+
+@contextlib.contextmanager
+def _quiet_start() -> Iterator[None]:
+    """What a process inherits: one thread for each library, and no ear for Ctrl-C."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _serve(pipe: Connection) -> None:
+    """The worker's side: learn the job, then do it for every number until the pipe closes."""
+    with contextlib.suppress(EOFError, ConnectionError):
+        job: Job = pickle.loads(pipe.recv_bytes())
+        while True:
+            number = pipe.recv()
+            try:
+                result = job(number)
+            except Failure as failure:
+                result = failure
+            pipe.send((number, result))
