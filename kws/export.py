@@ -8,7 +8,6 @@ ours to promise. Format 1: inputs `frames` (1, T, M), `conv` (1, frames kept, M)
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from kws.config import Decision
 from kws.detector import FORMAT_VERSION
-from kws.errors import Failure
 from kws.features import LogMel
+from kws.files import write_whole
 from kws.model import Net
 
 OPSET = 17
@@ -40,12 +39,7 @@ def export(path: Path, net: Net, word: str, decision: Decision, about: dict[str,
     }  # fmt: skip
     helper.set_model_props(model, {name: json.dumps(value, sort_keys=True) for name, value in metadata.items()})
     onnx.checker.check_model(model)
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        aside.write_bytes(model.SerializeToString())
-        os.replace(aside, path)
-    except OSError as error:
-        raise Failure(f"cannot write {path} ({error.strerror}): name a folder you may write to, with space left.") from error
+    write_whole(path, model.SerializeToString())
 
 
 def _graph(net: Net) -> onnx.GraphProto:

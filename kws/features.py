@@ -28,11 +28,12 @@ def mel_filters(front_end: FrontEnd) -> NDArray[np.float32]:
     Equal to librosa.filters.mel(htk=True, norm=None), transposed. Source: S. Young et al., The HTK Book, section 5.4.
     """
     edges_mel = 2595 * np.log10(1 + np.array([front_end.low_hz, front_end.high_hz]) / 700)
-    corners_hz = 700 * (10 ** (np.linspace(*edges_mel, front_end.bands + 2) / 2595) - 1)
+    corners_hz = 700 * (10 ** (np.linspace(edges_mel[0], edges_mel[1], front_end.bands + 2) / 2595) - 1)
     bins_hz = np.fft.rfftfreq(front_end.window, 1 / front_end.rate_hz)
     rising = (bins_hz[:, None] - corners_hz[None, :-2]) / np.diff(corners_hz)[None, :-1]
     falling = (corners_hz[None, 2:] - bins_hz[:, None]) / np.diff(corners_hz)[None, 1:]
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    filters: NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return filters
 
 
 class LogMel:
@@ -86,9 +87,9 @@ def as_samples(chunk: NDArray[np.float32] | NDArray[np.int16]) -> Samples:
     if chunk.ndim != 1:
         raise ValueError(f"expected mono samples of shape (S,), got {chunk.shape}: average the channels first")
     if chunk.dtype == np.int16:
-        return chunk.astype(np.float32) / np.float32(32768)
+        return np.asarray(chunk / np.float32(32768), np.float32)
     if chunk.dtype != np.float32:
         raise ValueError(f"expected float32 in [-1, 1] or int16 samples, got {chunk.dtype}: convert them first")
     if not np.isfinite(chunk).all():
         raise ValueError("the samples hold NaN or infinity: replace them, with zeros say, before feeding them")
-    return chunk
+    return np.asarray(chunk, np.float32)

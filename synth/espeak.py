@@ -46,7 +46,7 @@ class Espeak:
         answer = self._ask({"speak": text, "voice": voice, "rate": round(175 * speed), "pitch": pitch})
         assert self._child.stdout is not None
         raw = self._child.stdout.read(2 * int(answer["samples"]))
-        samples = np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(raw, dtype="<i2").astype(np.float32) / np.float32(32768)
         return Speech(samples=samples, rate_hz=int(answer["rate_hz"]), voice=f"espeak:{voice}")
 
     def close(self) -> None:
@@ -74,13 +74,13 @@ def _serve() -> None:
     rate_hz = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
     heard: list[NDArray[np.int16]] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
     def collect(wave: Any, count: int, _events: int) -> int:
         if count > 0:
             heard.append(np.ctypeslib.as_array(wave, shape=(count,)).copy())
         return 0
 
-    library.espeak_SetSynthCallback(collect)
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)(collect)
+    library.espeak_SetSynthCallback(callback)
     for line in sys.stdin:
         request = json.loads(line)
         if library.espeak_SetVoiceByName(request["voice"].encode()) != 0:

@@ -43,7 +43,7 @@ class Piper:
             raise EngineMissing("the Piper child process ended: reinstall it with pip install piper-tts")
         answer = json.loads(line)
         raw = self._child.stdout.read(2 * answer["samples"])
-        samples = np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768
+        samples = np.frombuffer(raw, dtype="<i2").astype(np.float32) / np.float32(32768)
         return Speech(samples=samples, rate_hz=answer["rate_hz"], voice=f"piper:{self._voice}")
 
     def close(self) -> None:

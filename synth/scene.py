@@ -42,7 +42,7 @@ class Ranges:
     """Share of gaps that are those of running speech."""
     positives: tuple[float, ...] = (0.3, 0.4, 0.3)
     """Chances of 0, 1, 2 positives in a scene."""
-    negatives: Range = (2, 7)
+    negatives: tuple[int, int] = (2, 7)
     partial: float = 0.15
     """Share of the negatives that are a part of the word: its beginning or its end."""
     noise: tuple[tuple[NoiseKind, float], ...] = (
@@ -158,7 +158,7 @@ def _draw_words(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> tuple[W
     """Words one after another, never overlapping: what no longer fits is left out."""
     wanted = int(rng.choice(len(ranges.positives), p=ranges.positives))
     chosen = [int(rng.choice(cast.positive)) for _ in range(wanted)]
-    chosen += [_draw_negative(rng, cast) for _ in range(int(rng.integers(*ranges.negatives, endpoint=True)))]
+    chosen += [_draw_negative(rng, cast) for _ in range(int(rng.integers(ranges.negatives[0], ranges.negatives[1] + 1)))]
     rng.shuffle(chosen)
     words: list[Word] = []
     now_s = rng.uniform(0, 1.0)

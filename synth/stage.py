@@ -180,7 +180,7 @@ def _heard(samples: Samples, microphone: Microphone) -> Samples:
     coloured = fftconvolve(samples, taps.astype(np.float32), mode="same")
     rng = np.random.default_rng(microphone.seed)
     floor = rng.standard_normal(len(samples), dtype=np.float32) * np.float32(amplitude(microphone.floor_db))
-    return np.clip(coloured + floor, -1, 1).astype(np.float32)
+    return np.asarray(np.clip(coloured + floor, -1, 1), np.float32)
 
 
 def _about(scene: Scene) -> dict[str, Any]:

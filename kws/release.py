@@ -1,0 +1,72 @@
+"""A trained run made into a detector file, with all that the file says of itself."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kws.config import Decision
+from kws.det import Det, choose_threshold, poisson_interval, wilson
+from kws.export import export
+from kws.train import load_best
+
+_PACKAGES = ("activate-kws", "torch", "numpy", "onnx")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """What was written."""
+
+    word: str
+    threshold: float
+
+
+def release(run: Path, detector: Path, language: str) -> Released:
+    """Write the best net of a run to a detector file. Raises Failure if there is none or it cannot be written."""
+    net, state = load_best(run)
+    decision = Decision.from_json(state["decision"])
+    det = Det.from_json(state["det"])
+    about = {
+        "language": language,
+        "det": {
+            "thresholds": det.thresholds, "false_accepts_per_hour": det.false_accepts_per_hour.tolist(),
+            "frr": det.frr.tolist(),
+        },
+        "evaluation": _evaluation(det, state),
+        "recipe": {**state["recipe"], "step": state["step"], "made_from": state["made_from"], "versions": _versions()},
+        "licences": state["licences"],
+    }  # fmt: skip
+    export(detector, net, state["word"], decision, about)
+    return Released(word=state["word"], threshold=decision.threshold)
+
+
+def _evaluation(det: Det, state: dict[str, Any]) -> dict[str, Any]:
+    """What the threshold was calibrated on, and how sure its figures are."""
+    target = state["recipe"]["target_per_hour"]
+    choice = choose_threshold(det, target)
+    at = det.thresholds.index(choice.threshold)
+    return {
+        "set": "validation", "negatives": "human speech" if state["spoken_by_people"] else "synthetic speech",
+        "hours": det.hours, "utterances": det.utterances, "target_false_accepts_per_hour": target,
+        "false_accepts_per_hour": choice.false_accepts_per_hour,
+        "false_accepts_per_hour_95": poisson_interval(det.false_accepts[at], det.hours),
+        "frr": choice.frr, "frr_95": wilson(det.misses[at], det.utterances), "caveat": choice.caveat,
+    }  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "platform": sys.platform} | {
+        name: metadata.version(name) for name in _PACKAGES if _installed(name)
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""From labels in seconds to what each step of the net is asked.
+
+N steps, E events. A step is asked one of three things: be silent (0), be silent or not as you like (-1), or be, together with
+the other steps of the k-th positive, high at least once (k >= 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.events import Event
+
+POSITIVE, FREE = 1, 2
+_CODES = {"positive": POSITIVE, "containing": FREE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Where a word's step may be high, in seconds about the word's end."""
+
+    before_s: float = 0.06
+    after_s: float = 0.24
+    free_before_s: float = 0.35
+    """From here to the window the score may rise as it likes."""
+    free_after_s: float = 0.9
+    """From the window to here it may fall as it likes."""
+
+
+def coded(events: Sequence[Event]) -> NDArray[np.float32]:
+    """Events that matter to targets as rows (E, 3) of start, end and code; all other sound is simply negative."""
+    rows = [(event.start, event.end, _CODES[event.kind]) for event in events if event.kind in _CODES]
+    return np.array(rows, np.float32).reshape(-1, 3)
+
+
+def regions(rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Window) -> NDArray[np.int8]:
+    """What each step (N,) is asked, given events (E, 3) and the seconds of sound behind each step.
+
+    A positive whose window lies wholly outside the clip is left out; positives are numbered from 1 in the order given.
+    """
+    asked = np.zeros(len(times_s), np.int8)
+    for start_s, end_s, code in rows:
+        low_s = end_s - window.free_before_s if code == POSITIVE else start_s
+        asked[(times_s >= low_s) & (times_s <= end_s + window.free_after_s)] = -1
+    number = 0
+    for _, end_s, code in rows:
+        inside = (times_s >= end_s - window.before_s) & (times_s <= end_s + window.after_s)
+        if code == POSITIVE and inside.any():
+            number += 1
+            asked[inside] = number
+    return asked

@@ -1,0 +1,259 @@
+"""Training: batches of clips, a loss, validation as it goes, and a run folder one can come back to.
+
+A run folder holds `checkpoint.pt` (all that is needed to go on), `best.pt` (the averaged weights that did best on
+validation, with their calibrated rule and DET) and `log.jsonl` (a line a validation). B clips, T frames, M mel bands, N steps.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from kws.config import Decision, FrontEnd, Shape
+from kws.det import Choice, Det, choose_threshold
+from kws.errors import Failure, Misuse
+from kws.examples import Examples, Heard
+from kws.files import write_whole
+from kws.loss import max_pooling_loss
+from kws.model import Net, State
+from kws.targets import Window, regions
+from kws.validation import Validation
+
+CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a net is trained."""
+
+    steps: int = 4000
+    batch: int = 64
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-2
+    warm_up: int = 200
+    """Steps over which the learning rate rises."""
+    average: float = 0.998
+    """Share of the old in the running average of the weights."""
+    dropout: float = 0.1
+    carried: float = 0.5
+    """Share of clips that start from the state another clip ended in."""
+    gain_db: float = 10.0
+    """Further level change, either way."""
+    masked_bands: int = 6
+    """Widest stretch of mel bands blanked in a clip (SpecAugment: D. Park et al., 2019)."""
+    validate_every: int = 400
+    target_per_hour: float = 0.5
+    seed: int = 1
+    front_end: FrontEnd = FrontEnd()
+    shape: Shape = Shape()
+    window: Window = Window()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a run learns from, kept with it and handed on to the detector's file."""
+
+    word: str
+    made_from: str
+    """A fingerprint of the dataset or stage."""
+    licences: tuple[str, ...] = ()
+    """One sentence for each source of sound."""
+
+
+class Training:
+    """One run: the net, its average, the optimiser and the generator, all of which a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, source: Source, folder: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.source, self.folder = recipe, source, folder
+        self.net = Net(recipe.front_end, recipe.shape, recipe.dropout)
+        self.average = AveragedModel(
+            self.net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+            use_buffers=True,
+        )
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=recipe.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._learning_rate)
+        self.rng = np.random.default_rng(recipe.seed)
+        self.step = 0
+        self.best: tuple[float, float] = (math.inf, math.inf)
+        self._carried: Tensor | None = None
+
+    def run(self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation) -> None:
+        """Train to the last step, validating on the way; Ctrl-C leaves a checkpoint from which the run goes on."""
+        progress = tqdm(total=self.recipe.steps, initial=self.step, unit="step", dynamic_ncols=True)
+        try:
+            while self.step < self.recipe.steps:
+                if fresh is not None:
+                    examples.add(next(fresh))
+                loss = self._learn(examples)
+                progress.update()
+                if self.step % 20 == 0:
+                    progress.set_postfix_str(f"loss {loss:.3f} {self._standing()}")
+                if self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps:
+                    self._validate(validation, loss)
+        finally:
+            progress.close()
+            self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state = {
+            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "best": self.best,
+            "net": self.net.state_dict(), "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
+            "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
+        }  # fmt: skip
+        write_whole(self.folder / CHECKPOINT, _packed(state))
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint. Raises Misuse if it is of another word or recipe."""
+        state = _unpacked(self.folder / CHECKPOINT)
+        same = ("word", "made_from", "recipe")
+        ours = {**asdict(self.source), "recipe": asdict(self.recipe)}
+        if other := [name.replace("_", " ") for name in same if state[name] != ours[name]]:
+            raise Misuse(
+                f"{self.folder} holds a run of {state['word']!r} with another {' and '.join(other)}: "
+                "name another folder with --out, or give the same options to go on with it."
+            )
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
+        self.step, self.best, self._carried = state["step"], tuple(state["best"]), state["carried"]
+
+    def _learning_rate(self, step: int) -> float:
+        rise = min(1.0, (step + 1) / self.recipe.warm_up)
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.recipe.steps)))
+        return self.recipe.learning_rate * rise * max(fall, 0.01)
+
+    def _learn(self, examples: Examples) -> float:
+        frames, asked = self._batch(examples)
+        self.net.train()
+        logits, after = self.net(frames, self._initial_state(len(frames)))
+        self._carried = after.gru.detach()
+        loss = max_pooling_loss(logits, asked, block=round(1 / (self.recipe.shape.stride * self.recipe.front_end.hop_s)))
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self.average.update_parameters(self.net)
+        self.step += 1
+        return float(loss.detach())
+
+    def _batch(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        """Frames (B, T, M), begun a few frames late so that no clip always meets the stride alike, and what is asked (B, N)."""
+        recipe = self.recipe
+        frames, events = examples.batch(self.rng, recipe.batch)
+        late = int(self.rng.integers(30))
+        late_frames = augmented(torch.from_numpy(frames)[:, late:], self.rng, recipe)
+        first_s = recipe.front_end.window_s + (late + recipe.shape.kernel - 1) * recipe.front_end.hop_s
+        steps = recipe.shape.steps(late_frames.shape[1])
+        times_s = first_s + np.arange(steps) * recipe.shape.stride * recipe.front_end.hop_s
+        asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])
+        return late_frames, torch.from_numpy(asked.astype(np.int64))
+
+    def _initial_state(self, clips: int) -> State:
+        """Some clips start blank, as a listener does, the others from where clips of the last batch ended."""
+        blank = self.net.blank_state(clips)
+        if self._carried is None or self._carried.shape[1] != clips:
+            return blank
+        shuffled = self._carried[:, torch.from_numpy(self.rng.permutation(clips))]
+        keep = torch.from_numpy(self.rng.random(clips) < self.recipe.carried)
+        return State(conv=blank.conv, gru=shuffled * keep[None, :, None])
+
+    def _validate(self, validation: Validation, loss: float) -> None:
+        net = self.average.module
+        assert isinstance(net, Net)
+        det = validation.det(scorer(net), Decision(threshold=0.5))
+        choice = choose_threshold(det, self.recipe.target_per_hour)
+        frr = 1.0 if choice.frr is None else choice.frr
+        if (frr, choice.false_accepts_per_hour) <= self.best:
+            self.best = (frr, choice.false_accepts_per_hour)
+            self._save_best(net, validation, det, choice)
+        line = {
+            "step": self.step, "loss": round(loss, 4), "frr": frr, "threshold": choice.threshold,
+            "false_accepts_per_hour": choice.false_accepts_per_hour, "hours": round(validation.hours, 3),
+            "utterances": len(validation.utterances),
+        }  # fmt: skip
+        with (self.folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        self.save()
+
+    def _save_best(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
+        decision = Decision(threshold=choice.threshold)
+        decision = replace(decision, lag_s=round(validation.lag_s(scorer(net), decision), 3))
+        state = {
+            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": net.state_dict(),
+            "decision": decision.to_json(), "det": det.to_json(), "caveat": choice.caveat,
+            "spoken_by_people": validation.spoken_by_people,
+        }  # fmt: skip
+        write_whole(self.folder / BEST, _packed(state))
+
+    def _standing(self) -> str:
+        if math.isinf(self.best[0]):
+            return ""
+        return f"validation FRR {100 * self.best[0]:.1f} % at {self.best[1]:.2f} false accepts/h"
+
+
+def scorer(net: Net) -> Any:
+    """Scores (N,) of frames (T, M) from a blank state, by the net in evaluation mode."""
+
+    def score(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        net.eval()
+        with torch.inference_mode():
+            return torch.sigmoid(net(torch.from_numpy(frames)[None])[0])[0].numpy()
+
+    return score
+
+
+def load_best(folder: Path) -> tuple[Net, dict[str, Any]]:
+    """The best net of a run and what is known of it. Raises Failure if the folder holds no finished validation."""
+    if not (folder / BEST).is_file():
+        raise Failure(f"{folder} holds no trained net ({BEST} is missing): train one with kws train --out {folder}.")
+    state = _unpacked(folder / BEST)
+    front_end = FrontEnd.from_json(state["recipe"]["front_end"])
+    net = Net(front_end, Shape.from_json(state["recipe"]["shape"]))
+    net.load_state_dict(state["net"])
+    return net.eval(), state
+
+
+def augmented(frames: Tensor, rng: np.random.Generator, recipe: Recipe) -> Tensor:
+    """Frames (B, T, M) at another level each, some bands blanked to the clip's mean."""
+    clips, _, bands = frames.shape
+    gain = rng.uniform(-1, 1, (clips, 1, 1)) * recipe.gain_db * math.log(10) / 10
+    floor = torch.tensor(math.log(recipe.front_end.floor))
+    changed = torch.logaddexp(frames + torch.from_numpy(gain.astype(np.float32)), floor)
+    width = rng.integers(0, recipe.masked_bands + 1, clips)
+    low = rng.integers(0, bands - width + 1)
+    band = np.arange(bands)
+    masked = torch.from_numpy((band >= low[:, None]) & (band < (low + width)[:, None]))[:, None]
+    return torch.where(masked, changed.mean(dim=(1, 2), keepdim=True), changed)
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle or archive fails in many ways
+        raise Failure(f"{path} is damaged ({type(error).__name__}): remove it and train again.") from error
+    return state

@@ -1,0 +1,84 @@
+"""Validation while training: the measures of kws.evaluate on frames computed once, through the same rule and sweep.
+
+T frames, M mel bands, N steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.config import Decision, FrontEnd, Shape
+from kws.det import Det, false_accepts, fire, grid, heard
+from kws.evaluate import WINDOW_S
+
+Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Scores (N,) of frames (T, M) from a blank state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """A recording with one word to be heard."""
+
+    frames: NDArray[np.float16]
+    """(T, M)."""
+    start_s: float
+    end_s: float
+
+
+@dataclass(kw_only=True)
+class Validation:
+    """Utterances to hear, and sound in which nothing is to be heard."""
+
+    front_end: FrontEnd
+    shape: Shape
+    hours: float = 0.0
+    """Of the negatives."""
+    utterances: list[Utterance] = field(default_factory=list)
+    negatives: list[NDArray[np.float16]] = field(default_factory=list)
+    spoken_by_people: bool = False
+    """Whether the negatives are recorded human speech: only then does their rate say anything about homes."""
+
+    @property
+    def first_s(self) -> float:
+        """Seconds of sound behind the first score."""
+        return self.front_end.window_s + (self.shape.kernel - 1) * self.front_end.hop_s
+
+    @property
+    def step_s(self) -> float:
+        """Seconds from one score to the next."""
+        return self.shape.stride * self.front_end.hop_s
+
+    def det(self, score: Score, decision: Decision) -> Det:
+        """Misses and false accepts over the grid of thresholds."""
+        thresholds = grid()
+        misses = np.zeros(len(thresholds), np.int64)
+        for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
+            window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
+            misses += ~heard(scores, window, decision, self.first_s, self.step_s, thresholds)
+        tracks = [score(frames.astype(np.float32)) for frames in self.negatives]
+        accepts = false_accepts(tracks, decision, self.first_s, self.step_s, thresholds)
+        return Det(
+            thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),
+            false_accepts=tuple(accepts.tolist()), hours=self.hours,
+        )  # fmt: skip
+
+    def lag_s(self, score: Score, decision: Decision) -> float:
+        """Median time from a word's end to its detection; the decision's own where none is heard."""
+        lags = []
+        for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
+            window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
+            times = fire(scores, decision, self.first_s, self.step_s, decision.threshold)
+            lags += [time_s - utterance.end_s for time_s in times if window[0] <= time_s <= window[1]][:1]
+        return float(np.median(lags)) if lags else decision.lag_s
+
+    def add_negatives(self, tracks: Sequence[NDArray[np.float16]]) -> None:
+        """Take in frames (T, M) of sound without the word."""
+        self.negatives += tracks
+        self.hours += sum(len(frames) for frames in tracks) * self.front_end.hop_s / 3600
+
+    def _scored(self, score: Score) -> list[NDArray[np.float32]]:
+        return [score(utterance.frames.astype(np.float32)) for utterance in self.utterances]
