@@ -1,0 +1,250 @@
+"""Training: it learns, it stops and goes on as if it had not, and what it leaves behind is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_bank import small_bank, tone_word
+
+import kws
+from kws.audio import write_audio
+from kws.config import FrontEnd, Shape
+from kws.errors import Failure, Misuse
+from kws.events import MANIFEST, Event, Recording, to_line
+from kws.examples import Examples, FeatureClips
+from kws.release import release
+from kws.train import BEST, CHECKPOINT, LOG, Recipe, Source, Training, load_best
+from kws.validation import Utterance, Validation
+from synth.bank import write_bank
+from synth.scene import Ranges
+from synth.stage import Stage
+
+RECIPE = Recipe(
+    steps=12, batch=8, warm_up=4, average=0.8, validate_every=6, shape=Shape(channels=16, hidden=16, layers=1)
+)
+SOURCE = Source(word="activate", made_from="tones", licences=("tones: ours",))
+EASY = Ranges(duration_s=4.0, snr_db=(20, 30), level_db=(-25, -15), positives=(0.3, 0.7), negatives=(1, 2), no_room=1)
+
+
+class Scenes:
+    """Scenes of tones for words."""
+
+    def __init__(self, split: str = "train", ranges: Ranges = EASY) -> None:
+        self.stage = Stage("activate", [small_bank()], split=split, ranges=ranges)  # type: ignore[arg-type]
+
+    def __call__(self, number: int):  # noqa: ANN204
+        take = self.stage.render(self.stage.draw(np.random.default_rng([1, number])))
+        return take.samples, take.events
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    clips = FeatureClips(clips=Scenes(), front_end=FrontEnd(), count=48)
+    held = Examples(48)
+    held.add(clips[number] for number in range(48))
+    return held
+
+
+@pytest.fixture(scope="module")
+def validation() -> Validation:
+    """Utterances and negatives of other tones than those trained on."""
+    made = Validation(front_end=FrontEnd(), shape=RECIPE.shape)
+    clips = FeatureClips(clips=Scenes("validation"), front_end=FrontEnd(), count=24)
+    for frames, rows in (clips[number] for number in range(24)):
+        if len(rows):
+            made.utterances.append(Utterance(frames=frames, start_s=float(rows[0, 0]), end_s=float(rows[0, 1])))
+        else:
+            made.add_negatives([frames])
+    return made
+
+
+def test_it_learns(examples: Examples, validation: Validation, tmp_path: Path) -> None:
+    """On words as easy as tones a small net hears most of new voices within a minute."""
+    recipe = replace(RECIPE, steps=120, batch=16, average=0.9, validate_every=60, learning_rate=1e-2)
+    training = Training(recipe, SOURCE, tmp_path)
+    before = float(np.mean([training._learn(examples) for _ in range(3)]))
+    training.run(examples, None, validation)
+    after = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
+    assert after["loss"] < before / 4
+    assert after["frr"] < 0.4
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
+    examples: Examples, validation: Validation, tmp_path: Path
+) -> None:
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    whole = Training(RECIPE, SOURCE, tmp_path / "whole")
+    whole.run(examples, None, validation)
+
+    class Stop(KeyboardInterrupt):
+        pass
+
+    def until_step_8():  # noqa: ANN202
+        while True:
+            if stopped.step == 8:
+                raise Stop
+            yield []
+
+    stopped = Training(RECIPE, SOURCE, tmp_path / "stopped")
+    with pytest.raises(Stop):
+        stopped.run(examples, until_step_8(), validation)
+    again = Training(RECIPE, SOURCE, tmp_path / "stopped")
+    again.resume()
+    assert again.step == 8
+    again.run(examples, None, validation)
+    for ours, theirs in zip(whole.net.parameters(), again.net.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert (tmp_path / "whole" / LOG).read_text() == (tmp_path / "stopped" / LOG).read_text()
+
+
+def test_a_run_of_another_word_or_recipe_is_not_gone_on_with(
+    examples: Examples, validation: Validation, tmp_path: Path
+) -> None:
+    Training(RECIPE, SOURCE, tmp_path).save()
+    with pytest.raises(Misuse, match="another word"):
+        Training(RECIPE, replace(SOURCE, word="lantern"), tmp_path).resume()
+    with pytest.raises(Misuse, match="another recipe"):
+        Training(replace(RECIPE, seed=2), SOURCE, tmp_path).resume()
+
+
+def test_a_released_detector_scores_as_the_trained_net(
+    examples: Examples, validation: Validation, tmp_path: Path
+) -> None:
+    Training(RECIPE, SOURCE, tmp_path).run(examples, None, validation)
+    release(tmp_path, tmp_path / "activate.onnx", "en")
+    detector, (net, state) = kws.load(tmp_path / "activate.onnx"), load_best(tmp_path)
+    samples, _ = Scenes()(3)
+    with torch.no_grad():
+        expected = torch.sigmoid(net(torch.from_numpy(detector.log_mel(samples))[None])[0])[0].numpy()
+    np.testing.assert_allclose(detector.scores(samples), expected, atol=1e-4)
+    assert detector.threshold == state["decision"]["threshold"]
+    assert detector.metadata["licences"] == ["tones: ours"]
+    assert detector.metadata["evaluation"]["utterances"] == len(validation.utterances)
+    assert {"format_version", "word", "language", "frontend", "decision", "det", "recipe"} <= set(detector.metadata)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"half a file")
+    with pytest.raises(Failure, match="is damaged"):
+        Training(RECIPE, SOURCE, tmp_path).resume()
+
+
+def test_an_untrained_folder_cannot_be_released(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no trained net"):
+        release(tmp_path, tmp_path / "a.onnx", "en")
+
+
+def test_the_ring_of_examples_replaces_the_oldest() -> None:
+    ring = Examples(3)
+    ring.add((np.full((5, 2), number, np.float16), np.zeros((0, 3), np.float32)) for number in range(5))
+    frames, _ = ring.batch(np.random.default_rng(0), 8)
+    assert sorted(frames[:, 0, 0]) == [2, 3, 4]
+
+
+def test_no_examples_are_refused() -> None:
+    with pytest.raises(Failure, match="no clips"):
+        Examples(3).batch(np.random.default_rng(0), 8)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank, a dataset and a validation set on disk."""
+    folder = tmp_path_factory.mktemp("sets")
+    write_bank(folder / "bank", "activate", list(small_bank().clips))
+    kws_command("generate", str(folder / "data"), "--bank", str(folder / "bank"), "--clips", "10", "--workers", "1")
+    positives, negatives = folder / "validation" / "positives", folder / "validation" / "negatives" / "speech_x"
+    positives.mkdir(parents=True)
+    negatives.mkdir(parents=True)
+    word = tone_word(250, 0.6, 2.0)
+    write_audio(positives / "a.flac", np.concatenate((np.zeros(16000, np.float32), word, np.zeros(16000, np.float32))))
+    event = Event(word="activate", start=1.05, end=1.65)
+    line = to_line(Recording(audio=positives / "a.flac", duration=2.7, events=(event,)), positives)
+    (positives / MANIFEST).write_text(line + "\n")
+    write_audio(negatives / "b.flac", np.tile(tone_word(250, 0.5, -1.0), 100))
+    return folder
+
+
+def kws_command(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "kws", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == expect, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def train_command(sets: Path, out: Path, *more: str) -> list[str]:
+    validation = ["--validation", str(sets / "validation"), "--bank", str(sets / "bank"), "--workers", "0"]
+    return ["train", str(sets / "data"), "--out", str(out), *validation, *more]
+
+
+def test_from_a_dataset_to_a_detector_by_the_command_line(sets: Path, tmp_path: Path) -> None:
+    said = kws_command(*train_command(sets, tmp_path / "run", "--steps", "3")).stdout
+    assert "kws export" in said
+    kws_command("export", str(tmp_path / "run"), str(tmp_path / "activate.onnx"))
+    assert kws.load(tmp_path / "activate.onnx").word == "activate"
+
+
+def test_scenes_stream_straight_into_training(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from kws.cli import train
+
+    monkeypatch.setattr(train, "_POOL", 8)
+    monkeypatch.setattr(train, "_SCENES", 8)
+    done = CliRunner().invoke(
+        train.command,
+        ["--out", str(tmp_path / "run"), "--bank", str(sets / "bank"), "--steps", "2", "--workers", "0"],
+    )
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "run" / BEST).is_file()
+
+
+def test_ctrl_c_leaves_a_run_that_goes_on(sets: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "kws", *train_command(sets, run, "--steps", "2000")]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    said = ""
+    while "step" not in said:
+        read = os.read(child.stderr.fileno(), 4096).decode()
+        assert read, said
+        said += read
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    _, rest = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "run the same command again to go on" in rest
+    assert "Traceback" not in rest
+    assert (run / CHECKPOINT).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train", "--out", "run", "--bank", "nowhere"], 1, "no bank in nowhere"),
+        (["train", "nowhere", "--out", "run"], 1, "nowhere is no dataset"),
+        (["train", "--word", "bananas", "--out", "run"], 1, "bananas"),
+        (["train", "nowhere", "--negatives", "x", "--out", "run"], 2, "kws generate"),
+        (["train"], 2, "--out"),
+        (["export", "nowhere", "a.onnx"], 1, "no trained net"),
+        (["export", "nowhere", "a.txt"], 2, ".onnx"),
+    ],
+)
+def test_bad_input_gets_one_sentence(
+    arguments: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = kws_command(*arguments, expect=code)
+    assert said in done.stderr
