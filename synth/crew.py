@@ -1,8 +1,8 @@
 """Worker processes: one job, done for many numbers at once.
 
 A worker is a fresh interpreter whose libraries are held to one thread each: the cores belong to the workers, and sums
-that a library splits among threads would otherwise differ in their last bits from machine to machine. It ends when its pipe
-closes, so none outlives a parent that was killed; Ctrl-C reaches the parent alone, which then sends its workers home.
+that a library splits among threads would otherwise differ in their last bits from machine to machine. It ends when its
+pipe closes, so none outlives a parent that was killed; Ctrl-C reaches the parent alone, which sends its workers home.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import contextlib
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -28,10 +29,10 @@ _IN_HAND = 2
 _PATIENCE_S = 5.0
 
 
-def work(job: Job, numbers: Iterable[int], workers: int) -> Iterator[tuple[int, Any]]:
+def work(job: Job, numbers: Iterable[int], workers: int) -> Generator[tuple[int, Any], None, None]:
     """(number, what the job gave for it), in the order in which they are done.
 
-    The job is pickled once and lives in every worker. Raises the Failure that a job raised, and Failure if a worker dies.
+    The job is pickled and lives in every worker. Raises the Failure that a job raised, and Failure if a worker dies.
     """
     waiting = iter(numbers)
     with contextlib.ExitStack() as home:
@@ -111,30 +112,50 @@ _context = get_context("spawn")
 
 @contextlib.contextmanager
 def _quiet_start() -> Iterator[None]:
-    """What a process inherits: one thread for each library, and no ear for Ctrl-C."""
+    """What a process inherits: one thread for each library, and no ear for Ctrl-C while it imports."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
-        yield
+        with _deaf() if sys.platform != "win32" else contextlib.nullcontext():
+            yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        if mask is not None:
+
+
+if sys.platform != "win32":
+
+    @contextlib.contextmanager
+    def _deaf() -> Iterator[None]:
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # starts with the first process otherwise, and then opens our ears again
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _serve(pipe: Connection) -> None:
     """The worker's side: learn the job, then do it for every number until the pipe closes."""
-    with contextlib.suppress(EOFError, ConnectionError):
-        job: Job = pickle.loads(pipe.recv_bytes())
-        while True:
-            number = pipe.recv()
-            try:
-                result = job(number)
-            except Failure as failure:
-                result = failure
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    job: Job | None = _received(pipe)
+    while job is not None and (number := _received(pipe)) is not None:
+        try:
+            result = job(number)
+        except Failure as failure:
+            result = failure
+        with contextlib.suppress(ConnectionError):
             pipe.send((number, result))
+
+
+def _received(pipe: Connection) -> Any:
+    """What the parent sent, None once it has gone."""
+    try:
+        return pipe.recv()
+    except (EOFError, ConnectionError):
+        return None

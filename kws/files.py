@@ -1,0 +1,36 @@
+"""Files that are whole or not there: written aside, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from kws.errors import Failure
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file aside and rename it into place, so that nobody ever reads half of it.
+
+    Raises Failure if the folder is missing, read-only or full; what stood at `path` before then stands there still.
+    """
+    aside = aside_of(path)
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise cannot_write(path, error) from error
+
+
+def aside_of(path: Path) -> Path:
+    """Where a file is written before it is renamed to `path`; a run that is killed may leave it behind."""
+    return path.with_name(f".{path.name}.part")
+
+
+def cannot_write(path: Path, error: OSError) -> Failure:
+    """The sentence for a file or folder that could not be written."""
+    return Failure(
+        f"cannot write {path} ({error.strerror or error}): free some space or name a folder you may write to."
+    )

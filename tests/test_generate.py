@@ -1,0 +1,405 @@
+"""Datasets on disk: the same bytes whatever happens, and a sentence for everything that cannot be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_stage import FakeStage
+from small_bank import small_bank
+
+from kws.audio import read_audio
+from kws.cli import main
+from kws.errors import Failure, Misuse
+from kws.events import read_manifest
+from synth.bank import write_bank
+from synth.generate import Order, Stage, generate, perform
+
+TESTS = Path(__file__).parent
+Tree = dict[str, bytes]
+
+
+def order(clips: int, *, word: str = "activate", seed: int = 3) -> Order:
+    return Order(word=word, seed=seed, clips=clips)
+
+
+def fill(out: Path, stage: Stage, clips: int, workers: int = 1) -> list[int]:
+    return list(generate(out, order(clips), stage, workers=workers))
+
+
+def tree(out: Path) -> Tree:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_dataset_holds_the_scenes_of_its_seed(tmp_path: Path) -> None:
+    assert fill(tmp_path / "set", FakeStage(), 3) == [0, 1, 2, 3]
+    recordings = read_manifest(tmp_path / "set")
+    assert [recording.audio.name for recording in recordings] == ["000000.flac", "000001.flac", "000002.flac"]
+    for number, recording in enumerate(recordings):
+        take = perform(FakeStage(), 3, number)
+        assert recording.events == take.events
+        assert recording.about == take.about
+        assert recording.duration == 0.5
+        np.testing.assert_allclose(read_audio(recording.audio), take.samples, atol=2 / 32768)
+        (event,) = take.events
+        labels = (tmp_path / "set" / "labels" / f"{number:06d}.txt").read_text()
+        assert labels == f"{event.start:.6f}\t{event.end:.6f}\tpositive: activate\n"
+
+
+def test_what_a_dataset_is_made_from_stands_beside_it(tmp_path: Path) -> None:
+    list(generate(tmp_path, Order(word="activate", seed=3, clips=1, licences=("free.",)), FakeStage()))
+    about = json.loads((tmp_path / "dataset.json").read_text())
+    assert (about["word"], about["seed"], about["clips"], about["stage"]) == ("activate", 3, 1, "fake")
+    assert about["licences"] == ["free."]
+    assert "numpy" in about["versions"]
+
+
+def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
+    for workers in (1, 2, 3):
+        fill(tmp_path / str(workers), FakeStage(), 12, workers)
+    assert tree(tmp_path / "1") == tree(tmp_path / "2") == tree(tmp_path / "3")
+
+
+def test_another_seed_gives_other_scenes(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        list(generate(tmp_path / str(seed), order(1, seed=seed), FakeStage()))
+    assert tree(tmp_path / "1")["audio/000000.flac"] != tree(tmp_path / "2")["audio/000000.flac"]
+
+
+def test_more_clips_later_are_the_same_as_all_at_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    fill(tmp_path / "grown", FakeStage(log=log), 5, workers=2)
+    assert fill(tmp_path / "grown", FakeStage(log=log), 9, workers=2) == [5, 6, 7, 8, 9]
+    assert fill(tmp_path / "grown", FakeStage(log=log), 9) == [9]
+    assert len(log.read_text().split()) == 9, "no clip is rendered twice"
+    fill(tmp_path / "whole", FakeStage(), 9)
+    assert tree(tmp_path / "grown") == tree(tmp_path / "whole")
+
+
+def stop_early(out: Path, stage: Stage, clips: int, after: int) -> None:
+    """What Ctrl-C does: the generator is closed while clips are still in the workers' hands."""
+    growing = generate(out, order(clips), stage, workers=2)
+    assert any(there >= after for there in growing)
+    growing.close()
+
+
+@pytest.mark.parametrize("keep", [0, 1, 200, -1], ids=["nothing", "a byte", "200 bytes", "all but a byte"])
+def test_a_torn_manifest_is_mended(tmp_path: Path, keep: int) -> None:
+    fill(tmp_path, FakeStage(), 4)
+    whole = tree(tmp_path)
+    (tmp_path / "manifest.jsonl").write_bytes(whole["manifest.jsonl"][:keep] + b"\0\0")
+    (tmp_path / "audio" / ".000003.flac.part").write_bytes(b"half")
+    fill(tmp_path, FakeStage(), 4)
+    assert tree(tmp_path) == whole
+
+
+def test_lost_and_emptied_files_are_made_again_and_only_those(tmp_path: Path) -> None:
+    fill(tmp_path / "set", FakeStage(), 6)
+    whole = tree(tmp_path / "set")
+    (tmp_path / "set" / "audio" / "000001.flac").unlink()
+    (tmp_path / "set" / "audio" / "000003.flac").write_bytes(b"")
+    (tmp_path / "set" / "labels" / "000004.txt").unlink()
+    fill(tmp_path / "set", FakeStage(log=tmp_path / "log"), 6, workers=2)
+    assert tree(tmp_path / "set") == whole
+    assert len((tmp_path / "log").read_text().split()) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "stage", "said"),
+    [
+        ({"word": "smart mirror"}, {}, "was made with the word 'activate', not 'smart mirror'"),
+        ({"seed": 4}, {}, "was made with seed 3, not 4"),
+        ({}, {"fingerprint": "other"}, "was made with banks, recordings or ranges of fingerprint 'fake', not 'other'"),
+        ({"clips": 1}, {}, "holds 2 clips already, more than the 1 asked for"),
+    ],
+)
+def test_another_order_for_the_same_folder_is_refused(
+    tmp_path: Path, asked: dict[str, int], stage: dict[str, str], said: str
+) -> None:
+    fill(tmp_path, FakeStage(), 2)
+    whole = tree(tmp_path)
+    with pytest.raises(Misuse, match=said):
+        list(generate(tmp_path, order(**{"clips": 3} | asked), FakeStage(**stage)))  # type: ignore[arg-type]
+    assert tree(tmp_path) == whole
+
+
+def test_other_package_versions_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, FakeStage(), 1)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0" if name == "numpy" else "9.9")
+    monkeypatch.setattr("synth.generate._PACKAGES", ("numpy",))
+    with pytest.raises(Misuse, match=r"package versions .*numpy .*, not .*numpy 0\.0"):
+        fill(tmp_path, FakeStage(), 2)
+
+
+def test_a_smaller_order_after_a_stop_leaves_no_strays(tmp_path: Path) -> None:
+    stop_early(tmp_path / "stopped", FakeStage(), 50, after=5)
+    kept = len(read_manifest(tmp_path / "stopped"))
+    (tmp_path / "stopped" / "audio" / f".{kept + 1:06d}.flac.part").write_bytes(b"half")
+    fill(tmp_path / "stopped", FakeStage(), kept)
+    fill(tmp_path / "whole", FakeStage(), kept)
+    assert tree(tmp_path / "stopped") == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "audio", "labels"])
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(Misuse, match=f"{name} is in the way"):
+        fill(tmp_path, FakeStage(), 1)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_damaged_dataset_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(Failure, match=r"dataset\.json is damaged"):
+        fill(tmp_path, FakeStage(), 1)
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    first = generate(tmp_path, order(3), FakeStage())
+    next(first)
+    with pytest.raises(Failure, match="another kws generate is writing"):
+        fill(tmp_path, FakeStage(), 3)
+    assert list(first) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("clips", "seed", "workers"), [(0, 1, 1), (-5, 1, 1), (1, -1, 1), (1, 1, 0)])
+def test_an_order_for_nothing_is_refused(tmp_path: Path, clips: int, seed: int, workers: int) -> None:
+    with pytest.raises(Misuse, match="there must be at least one clip"):
+        list(generate(tmp_path / "set", order(clips, seed=seed), FakeStage(), workers=workers))
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_failure_in_a_worker_is_told_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"^the recording cannot be read\.$"):
+        fill(tmp_path, FakeStage(mishap="failure"), 30, workers=2)
+
+
+def test_a_killed_worker_is_noticed_and_nothing_is_lost(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"a worker process was killed \(signal 9\)"):
+        fill(tmp_path / "killed", FakeStage(mishap="kill"), 30, workers=2)
+    fill(tmp_path / "killed", FakeStage(), 30, workers=2)
+    fill(tmp_path / "whole", FakeStage(), 30, workers=2)
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
+
+
+def test_a_bug_in_a_worker_ends_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Failure, match=r"a worker process ended early \(exit code 1\)"):
+        fill(tmp_path, FakeStage(mishap="bug"), 30)
+    assert "ZeroDivisionError: a bug in the renderer" in capfd.readouterr().err
+
+
+# Full and read-only folders
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(Failure, match="cannot write"):
+        fill(tmp_path / out, FakeStage(), 1)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 100 kB, where we may make one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(tmp_path: Path, small_disk: Path) -> None:
+    with pytest.raises(Failure, match=r"cannot write .* \(No space left on device\): free some space"):
+        fill(small_disk / "set", FakeStage(), 20, workers=2)
+    for audio in (small_disk / "set" / "audio").glob("*.flac"):
+        assert len(read_audio(audio)) == 8000
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    fill(small_disk / "set", FakeStage(), 20, workers=2)
+    fill(tmp_path / "whole", FakeStage(), 20, workers=2)
+    assert tree(small_disk / "set") == tree(tmp_path / "whole")
+
+
+def test_a_manifest_line_that_does_not_fit_is_not_counted(small_disk: Path) -> None:
+    growing = generate(small_disk, order(3), FakeStage())
+    next(growing)
+    while True:
+        try:
+            with (small_disk / "ballast").open("ab", buffering=0) as ballast:
+                ballast.write(bytes(1024))
+        except OSError:
+            break
+    with pytest.raises(Failure, match="cannot write"):
+        list(growing)
+    (small_disk / "ballast").unlink()
+    assert fill(small_disk, FakeStage(), 3)[-1] == 3
+
+
+def test_a_read_only_folder_is_told(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for out in (small_disk, small_disk / "set"):
+        with pytest.raises(Failure, match=r"cannot write .* \(Read-only file system\)"):
+            fill(out, FakeStage(), 1)
+
+
+# Stopped and killed, from outside
+
+COMMAND = """
+import sys, types; sys.path.insert(0, {tests!r})
+import synth.generate, kws.cli
+from fake_stage import FakeStage
+synth.generate.open_banks = lambda folders: []
+sys.modules["synth.stage"] = types.SimpleNamespace(Stage=lambda *_, **__: FakeStage(slow_s=0.02))
+sys.argv = ["kws", "generate", {out!r}, "--clips", "60", "--seed", "3", "--workers", "2"]
+kws.cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    out = tmp_path_factory.mktemp("uninterrupted")
+    assert "60 clips" in start(out).communicate()[0]
+    return tree(out)
+
+
+def start(out: Path) -> subprocess.Popen[str]:
+    code = COMMAND.format(tests=str(TESTS), out=str(out))
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline_s, "waited for 30 seconds in vain"
+        time.sleep(0.005)
+
+
+def wait_for_clips(out: Path, clips: int) -> None:
+    manifest = out / "manifest.jsonl"
+    wait_until(lambda: manifest.exists() and manifest.read_bytes().count(b"\n") >= clips)
+
+
+def descendants(pid: int) -> set[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return set(map(int, children.read_text().split())) if children.exists() else set()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path: Path, uninterrupted: Tree) -> None:
+    workers: set[int] = set()
+    for clips in (0, 7, 31):
+        run = start(tmp_path)
+        wait_for_clips(tmp_path, clips)
+        workers |= descendants(run.pid)
+        run.kill()
+        run.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    for line in (tmp_path / "manifest.jsonl").read_text().splitlines():
+        assert json.loads(line)["audio"] in tree(tmp_path)
+    run = start(tmp_path)
+    assert "60 clips" in run.communicate()[0]
+    assert tree(tmp_path) == uninterrupted
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")
+@pytest.mark.parametrize("clips", [0, 10], ids=["while the workers start", "in the middle"])
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, uninterrupted: Tree, clips: int) -> None:
+    run = start(tmp_path)
+    wait_for_clips(tmp_path, clips)
+    os.killpg(run.pid, signal.SIGINT)
+    _, err = run.communicate()
+    there = (tmp_path / "manifest.jsonl").read_bytes().count(b"\n")
+    said = re.fullmatch(r"kws: stopped(?: after (\d+) of 60 clips)?; run the same command again to go on.", err.strip())
+    assert said, err
+    assert there - 1 <= int(said[1] or 0) <= there
+    assert run.returncode == 130
+    assert clips <= there < 60
+    assert "60 clips" in start(tmp_path).communicate()[0]
+    assert tree(tmp_path) == uninterrupted
+
+
+# The command on the real stage
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    write_bank(folder, "activate", list(small_bank().clips))
+    return folder
+
+
+def kws_generate(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["kws", "generate", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_the_command_makes_a_dataset_from_a_bank(
+    tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "set"
+    monkeypatch.setattr("kws.cli.generate._REPORT_S", 0.0)
+    assert kws_generate(monkeypatch, out, "--bank", bank, "--clips", 4, "--workers", 2) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{out} holds 4 clips.\n"
+    assert "4 of 4 clips" in said.err
+    assert "s left" in said.err
+    recordings = read_manifest(out)
+    assert {event.word for recording in recordings for event in recording.events} >= {"activate", "active"}
+    assert all(len(read_audio(recording.audio)) == 160_000 for recording in recordings)
+    kws_generate(monkeypatch, tmp_path / "one", "--bank", bank, "--clips", 4, "--workers", 1)
+    assert tree(out) == tree(tmp_path / "one")
+
+
+def test_a_word_no_bank_holds_is_told_how_to_get_one(
+    tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kws_generate(monkeypatch, tmp_path, "--bank", bank, "--word", "smart mirror") == 1
+    assert "build one with scripts/build_bank" in capsys.readouterr().err
+
+
+def test_a_missing_bank_is_told_how_to_build_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kws_generate(monkeypatch, tmp_path / "set", "--bank", tmp_path / "nowhere") == 1
+    assert "no bank in" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--clips", "0"), "'--clips': 0 is not in the range"),
+        (("--clips", "-3"), "'--clips': -3 is not in the range"),
+        (("--clips", "many"), "'many' is not a valid integer"),
+        (("--seed", "-1"), "'--seed': -1 is not in the range"),
+        (("--workers", "0"), "'--workers': 0 is not in the range"),
+        (("--word", " "), "the word is empty"),
+    ],
+)
+def test_nonsense_is_refused_before_any_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    asked: tuple[str, ...],
+    said: str,
+) -> None:
+    assert kws_generate(monkeypatch, tmp_path / "set", *asked) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
