@@ -6,6 +6,7 @@ SNR is active-speech RMS over noise RMS across the word.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kws.audio import RATE_HZ, Samples, active_rms, amplitude, decibels, read_audio, rms, word_edges
+from kws.errors import Failure
 from synth.rooms import Room, draw_room, impulse_response
 from synth.stage import coloured_noise
 
@@ -58,7 +60,7 @@ class Setting:
 
     def about(self) -> dict[str, Any]:
         """What a manifest says of it."""
-        said: dict[str, Any] = {"condition": self.condition, "noise": self.noise}
+        said: dict[str, Any] = {"condition": self.condition}
         if self.snr_db is not None:
             said["snr_db"] = self.snr_db
         if self.room is not None:
@@ -82,11 +84,19 @@ class Noises:
     """The speech and music of one split that words are set among; files are read when first needed."""
 
     def __init__(self, speech: Sequence[Path], music: Sequence[Path]) -> None:
-        """Raises ValueError unless there are at least six files of speech and one of music."""
+        """Raises Failure unless there are at least six files of speech and one of music."""
         if len(speech) < TALKERS or not music:
-            raise ValueError(f"babble needs {TALKERS} files of speech and music one: got {len(speech)} and {len(music)}")
+            raise Failure(
+                f"babble needs {TALKERS} files of human speech and music at least one, got {len(speech)} and "
+                f"{len(music)}: add some to the folder of sound."
+            )
         self.speech = [Sound(path) for path in speech]
         self.music = [Sound(path) for path in music]
+
+    @property
+    def digests(self) -> list[str]:
+        """The contents of all files."""
+        return [sound.digest for sound in self.speech + self.music]
 
 
 class Sound:
@@ -101,19 +111,24 @@ class Sound:
         return read_audio(self.path)
 
     @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @cached_property
     def rms(self) -> float:
         """RMS of the whole file."""
         return rms(self.samples)
 
     def excerpt(self, place: float, length: int, word: slice) -> Samples:
-        """`length` samples from `place` (0 to 1) on, moved on by a second at a time until they sound across the word."""
+        """So many samples from `place` (0 to 1) on, moved on second by second until they sound across the word."""
         start = int(place * len(self.samples))
         for _ in range(len(self.samples) // RATE_HZ + 1):
             found = np.take(self.samples, np.arange(start, start + length), mode="wrap")
             if rms(found[word]) >= _AUDIBLE * self.rms:
                 return found
             start += RATE_HZ
-        raise ValueError(f"{self.path} is silent: it cannot serve as noise")
+        raise Failure(f"{self.path} is silent, so it cannot serve as noise: take it out of the folder.")
 
 
 def draw_setting(
@@ -127,27 +142,29 @@ def draw_setting(
     elif draw.random() < NEAR_SHARE and rooms:
         room = draw_room(draw, distance_m=NEAR_M, rt60_s=NEAR_RT60_S)
     sounds, count = {"babble": (noises.speech, TALKERS), "music": (noises.music, 1)}.get(noise, ([], 0))
-    chosen = draw.choice(len(sounds), count, replace=False) if count else []
+    chosen = [int(index) for index in draw.choice(len(sounds), count, replace=False)] if count else []
     return Setting(
         condition=condition,
         noise=noise,
         snr_db=snr_db,
         level_db=level_db,
         room=room,
-        pieces=tuple((int(index), float(draw.random())) for index in chosen),
+        pieces=tuple((index, float(draw.random())) for index in chosen),
         colour=float(draw.uniform(-2, 0)),
         seed=int(draw.integers(2**31)),
     )
 
 
 def apply(setting: Setting, clip: Samples, noises: Noises) -> Rendered:
-    """Set a clip's word in its surroundings. The word's edges are those of the dry clip: a room is heard from its direct path on."""
+    """Set a clip's word in its surroundings; its edges stay the dry clip's: a room is cut to its direct path."""
     start_s, end_s = word_edges(clip)
     margin = 0 if setting.noise == "none" else round(MARGIN_S * RATE_HZ)
     word = slice(margin + round(start_s * RATE_HZ), margin + round(end_s * RATE_HZ))
     wet = clip if setting.room is None else _reverberate(clip, setting.room)
     wet = np.pad(wet, margin).astype(np.float64)
-    level_db = decibels(active_rms(clip)) if setting.level_db is None else setting.level_db
+    level_db = setting.level_db
+    if level_db is None:
+        level_db = decibels(active_rms(clip[word.start - margin : word.stop - margin]))
     wet *= amplitude(level_db) / active_rms(wet[word].astype(np.float32))
     if setting.snr_db is not None:
         noise = _fade(_noise(setting, noises, len(wet), word))
@@ -182,7 +199,7 @@ def _noise(setting: Setting, noises: Noises, length: int, word: slice) -> Sample
         return coloured_noise(np.random.default_rng(setting.seed), length, setting.colour)
     sounds = noises.speech if setting.noise == "babble" else noises.music
     voices = [sounds[index].excerpt(place, length, word) for index, place in setting.pieces]
-    return np.sum([voice / active_rms(voice) for voice in voices], axis=0, dtype=np.float32)
+    return np.asarray(np.sum([voice / active_rms(voice) for voice in voices], axis=0), np.float32)
 
 
 def _fade(noise: Samples) -> Samples:

@@ -1,0 +1,65 @@
+"""`kws evaluate`: misses, latency and false accepts per hour of a detector."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from kws.report import Report
+
+
+@click.command()
+@click.argument("detector")
+@click.option("--positives", type=click.Path(path_type=Path), help="Recordings of the word: sound files or a dataset.")
+@click.option("--negatives", type=click.Path(path_type=Path), help="Sound without it; subfolders are its classes.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json and det.png.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a table.")
+@click.option("--target-fa", default=0.5, show_default=True, type=click.FloatRange(0, min_open=True),
+              help="False accepts per hour of human speech to aim at.")  # fmt: skip
+@click.option("--threshold", type=float, help="Instead of the detector's own.")
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option
+    detector: str, positives: Path | None, negatives: Path | None, out: Path | None, as_json: bool,
+    target_fa: float, threshold: float | None,
+) -> None:  # fmt: skip
+    """Measure DETECTOR (a shipped name or a .onnx file) on recordings.
+
+    Every recording is fed to it as a microphone would, at its own threshold. Subfolders of the negatives whose names
+    begin with "speech" are human speech, which alone makes the headline; a folder without subfolders counts as speech.
+    """
+    from kws.detector import load
+    from kws.evaluate import measure
+    from kws.plots import det_text
+
+    listener = load(detector, threshold=threshold)
+    if out:
+        _make(out)
+    report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
+    if out:
+        _write(out, report)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), allow_nan=False))
+        return
+    click.echo("\n".join([*report.lines(), "", *det_text(report)]).rstrip())
+
+
+def _make(out: Path) -> None:
+    """Make the folder before the long work, so that one we may not write to is noticed at once."""
+    from kws.files import cannot_write
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(out, error) from error
+
+
+def _write(out: Path, report: Report) -> None:
+    from kws.files import write_whole
+    from kws.plots import det_png, operating_point
+
+    write_whole(out / "report.json", (json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n").encode())
+    if operating_point(report):
+        write_whole(out / "det.png", det_png(report))

@@ -1,0 +1,222 @@
+"""How misses trade against false accepts as the threshold moves, and how sure each figure is.
+
+N steps of one recording, K thresholds. The sweep runs the very rule that listens (kws.decision.Decider), once for each
+threshold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.config import Decision
+from kws.decision import Decider
+
+_Z_95 = 1.959963984540054
+"""Standard deviations of the normal distribution that hold 95 %."""
+_LOGIT_RANGE = (-6.0, 14.0)
+
+Scores = NDArray[np.float32]
+
+
+def grid(count: int = 200) -> tuple[float, ...]:
+    """The thresholds (K,) of a sweep, rising, equally spaced in logits: dense near 0 and denser near 1."""
+    logits = np.linspace(*_LOGIT_RANGE, count)
+    return tuple((1 / (1 + np.exp(-logits))).tolist())
+
+
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share `count / of`; (0, 1) if nothing was counted.
+
+    Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
+    """
+    if of == 0:
+        return 0.0, 1.0
+    share, spread = count / of, _Z_95**2 / of
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
+    return max(0.0, middle - half) if count else 0.0, min(1.0, middle + half) if count < of else 1.0
+
+
+def poisson_interval(count: int, hours: float) -> tuple[float, float]:
+    """The exact 95 % interval of a rate per hour; (0, infinity) for no hours.
+
+    None counted bounds the rate from above only, so that bound is one-sided: 3.0 / hours. Source: F. Garwood,
+    Fiducial limits for the Poisson distribution, 1936.
+    """
+    if hours <= 0:
+        return 0.0, math.inf
+    if count == 0:
+        return 0.0, -math.log(0.05) / hours
+    low = _bisect(lambda mean: 1 - _poisson_at_most(count - 1, mean) < 0.025, count)
+    high = _bisect(lambda mean: _poisson_at_most(count, mean) > 0.025, count)
+    return low / hours, high / hours
+
+
+def false_accepts(
+    tracks: Sequence[Scores], decision: Decision, first_s: float, step_s: float, thresholds: Sequence[float]
+) -> NDArray[np.int64]:
+    """Detections (K,) at each threshold over the scores (N,) of recordings without the word, each from a fresh reset.
+
+    The rule fires at the first step it may, which packs as many detections as the cooldown allows; fewer steps above
+    the threshold never pack more. So counts only fall as thresholds rise, and where two are equal so are all between.
+    Raises ValueError unless the thresholds rise.
+    """
+    if any(high <= low for low, high in itertools.pairwise(thresholds)):
+        raise ValueError("the thresholds must rise from each to the next")
+    counts = np.zeros(len(thresholds), np.int64)
+
+    def count(at: int) -> None:
+        counts[at] = sum(len(fire(track, decision, first_s, step_s, thresholds[at])) for track in tracks)
+
+    def fill(low: int, high: int) -> None:
+        if counts[low] == counts[high]:
+            counts[low:high] = counts[low]
+        elif high - low > 1:
+            count(middle := (low + high) // 2)
+            fill(low, middle)
+            fill(middle, high)
+
+    if len(thresholds):
+        count(0)
+        count(len(thresholds) - 1)
+        fill(0, len(thresholds) - 1)
+    return counts
+
+
+def fire(scores: Scores, decision: Decision, first_s: float, step_s: float, threshold: float) -> list[float]:
+    """The times at which the rule fires over (N,) scores from a fresh reset, at another threshold than its own."""
+    decider = Decider(replace(decision, threshold=threshold), first_s, step_s)
+    return [time_s for time_s, _ in decider.feed(scores)]
+
+
+def heard(
+    scores: Scores,
+    window_s: tuple[float, float],
+    decision: Decision,
+    first_s: float,
+    step_s: float,
+    thresholds: Sequence[float],
+) -> NDArray[np.bool_]:
+    """Whether (K,) an utterance is heard at each threshold: the rule over (N,) scores fires within the window.
+
+    Not simply whether a score lies above: at a low threshold an earlier false fire may mask the word by its cooldown.
+    """
+    first, last = window_s
+    within = scores[: max(0, math.floor((last - first_s) / step_s) + 2)]
+    loudest = float(within.max()) + 1e-6 if len(within) else -1.0
+    return np.array([
+        threshold <= loudest
+        and any(first <= time_s <= last for time_s in fire(within, decision, first_s, step_s, threshold))
+        for threshold in thresholds
+    ], bool)  # fmt: skip
+
+
+def heard_threshold(
+    scores: Scores,
+    window_s: tuple[float, float],
+    decision: Decision,
+    first_s: float,
+    step_s: float,
+    thresholds: Sequence[float],
+) -> float:
+    """The highest of the thresholds at which an utterance is heard; 0 if at none."""
+    at = heard(scores, window_s, decision, first_s, step_s, thresholds)
+    return max((threshold for threshold, is_heard in zip(thresholds, at, strict=True) if is_heard), default=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Det:
+    """Misses and false accepts counted at each of K rising thresholds."""
+
+    thresholds: tuple[float, ...]
+    misses: tuple[int, ...]
+    """Utterances not heard; all 0 where there were none to hear."""
+    utterances: int
+    false_accepts: tuple[int, ...]
+    hours: float
+    """Hours of human speech without the word; 0 where none was listened to."""
+
+    @cached_property
+    def frr(self) -> NDArray[np.float64]:
+        """The share (K,) of utterances missed; NaN where there were none."""
+        return np.array(self.misses, float) / (self.utterances or math.nan)
+
+    @cached_property
+    def false_accepts_per_hour(self) -> NDArray[np.float64]:
+        """False accepts per hour (K,); NaN where no hours were heard."""
+        return np.array(self.false_accepts, float) / (self.hours or math.nan)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Build from what `to_json` gave."""
+        columns = {name: tuple(values[name]) for name in ("thresholds", "misses", "false_accepts")}
+        return cls(utterances=values["utterances"], hours=values["hours"], **columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A threshold chosen for a target of false accepts per hour."""
+
+    target_per_hour: float
+    threshold: float
+    false_accepts_per_hour: float
+    frr: float | None
+    """Share of utterances missed there; None where there were none."""
+    caveat: str = ""
+    """What the hours heard do not support, in one sentence; empty if they support the target."""
+
+
+def choose_threshold(det: Det, target_per_hour: float = 0.5) -> Choice:
+    """The lowest threshold with at most so many false accepts per hour; where none has, the highest and a caveat.
+
+    To be chosen on a validation split, never on the one reported. Raises ValueError if no hours were heard.
+    """
+    if det.hours <= 0:
+        raise ValueError("a threshold for false accepts per hour needs hours of speech without the word")
+    met = np.flatnonzero(det.false_accepts_per_hour <= target_per_hour)
+    at = int(met[0]) if len(met) else len(det.thresholds) - 1
+    caveat = ""
+    if not len(met):
+        caveat = f"no threshold reaches {target_per_hour:g} false accepts per hour"
+    elif det.hours * target_per_hour < 3:
+        caveat = (
+            f"{det.hours:.2f} h of speech are too few for {target_per_hour:g} per hour: "
+            f"none heard in them only shows fewer than {3 / det.hours:.2g}"
+        )
+    return Choice(
+        target_per_hour=target_per_hour,
+        threshold=det.thresholds[at],
+        false_accepts_per_hour=float(det.false_accepts_per_hour[at]),
+        frr=float(det.frr[at]) if det.utterances else None,
+        caveat=caveat,
+    )
+
+
+def _poisson_at_most(count: int, mean: float) -> float:
+    """The chance of at most `count` where `mean` are expected."""
+    if mean <= 0:
+        return 1.0
+    counts = np.arange(count + 1)
+    log_factorials = np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, count + 1)))))
+    return float(np.exp(counts * math.log(mean) - mean - log_factorials).sum())
+
+
+def _bisect(holds: Callable[[float], bool], count: int) -> float:
+    """The mean up to which `holds`."""
+    low, high = 0.0, count + 10 * math.sqrt(count) + 10
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return (low + high) / 2

@@ -1,0 +1,289 @@
+"""The measures: how many utterances are missed, how late they are heard, and how often per hour something else is.
+
+Every recording is heard as a microphone would bring it, through `Detector.feed` in chunks of 80 ms from a fresh reset.
+S samples, K thresholds.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import RATE_HZ, Samples, amplitude, read_audio, word_edges
+from kws.config import Decision
+from kws.decision import Detection
+from kws.det import Det, choose_threshold, false_accepts, grid, heard
+from kws.errors import Failure, Misuse
+from kws.events import MANIFEST, Recording, audio_files, read_manifest
+from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
+
+CHUNK = round(0.08 * RATE_HZ)
+PADDING_S = 2.0
+PADDING_DB = -60.0
+WINDOW_S = (0.1, 1.2)
+"""An utterance is heard from so long after its start to so long after its end."""
+SPEECH = "speech"
+"""Classes whose names begin so are human speech."""
+FLAT = "negatives"
+"""The class of files that lie in no subfolder; taken for human speech."""
+
+Scores = NDArray[np.float32]
+
+
+class Listener(Protocol):
+    """What is measured: a kws.Detector, or anything that does as it does."""
+
+    @property
+    def word(self) -> str:
+        """The word it listens for."""
+
+    @property
+    def threshold(self) -> float:
+        """The score from which the word counts as heard."""
+
+    @property
+    def decision(self) -> Decision:
+        """The rule."""
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds from one score to the next."""
+
+    @property
+    def first_score_s(self) -> float:
+        """Seconds of sound behind the first score."""
+
+    def reset(self) -> None:
+        """Forget all sound."""
+
+    def feed(self, chunk: Samples) -> list[Detection]:
+        """The detections in more samples."""
+
+    def scores(self, samples: Samples) -> Scores:
+        """All scores of (S,) samples from a fresh state."""
+
+
+def measure(
+    detector: Listener,
+    positives: Path | None = None,
+    negatives: Path | None = None,
+    *,
+    target_per_hour: float = 0.5,
+    progress: bool = False,
+) -> Report:
+    """Measure a detector at its own threshold, and sweep the threshold for the DET.
+
+    `positives`: a folder of recordings with one utterance each, a dataset, or a folder of datasets. `negatives`: a
+    folder of sound without the word, whose subfolders are its classes. Either may be left out. Raises Failure if a
+    folder is missing or nothing in it can be read, Misuse if neither is given.
+    """
+    if positives is None and negatives is None:
+        raise Misuse("nothing to measure on: give --positives DIR, --negatives DIR or both.")
+    classes = {} if negatives is None else find_classes(negatives)
+    recordings = [] if positives is None else find_positives(positives)
+    paths = [recording.audio for recording in recordings] + [path for found in classes.values() for path in found]
+    said = silent = None
+    misses = accepts = np.zeros(len(grid()), np.int64)
+    with _Files(paths, padding_s=2 * PADDING_S * len(recordings), shown=progress) as files:
+        if positives is not None:
+            said, misses = _hear_positives(detector, recordings, positives, files)
+        if negatives is not None:
+            silent, accepts = _hear_negatives(detector, classes, negatives, files)
+    det = Det(
+        thresholds=grid(),
+        misses=tuple(misses.tolist()),
+        utterances=len(said.trials) if said else 0,
+        false_accepts=tuple(accepts.tolist()),
+        hours=silent.speech.hours if silent and silent.speech else 0.0,
+    )
+    return Report(
+        word=detector.word,
+        threshold=detector.threshold,
+        positives=said,
+        negatives=silent,
+        det=det,
+        tuned=choose_threshold(det, target_per_hour) if det.hours else None,
+        skipped=tuple(files.skipped),
+        notes=tuple(_notes(detector, recordings, silent)),
+    )
+
+
+def hear(detector: Listener, samples: Samples, tick: Callable[[float], None] | None = None) -> list[Detection]:
+    """All detections in (S,) samples from a fresh reset, fed as a microphone would.
+
+    `tick` is told the seconds of each chunk.
+    """
+    detector.reset()
+    found = []
+    for start in range(0, len(samples), CHUNK):
+        chunk = samples[start : start + CHUNK]
+        found += detector.feed(chunk)
+        if tick:
+            tick(len(chunk) / RATE_HZ)
+    return found
+
+
+def find_positives(folder: Path) -> list[Recording]:
+    """The recordings of a dataset, of a folder of datasets, or one for each sound file (then without events).
+
+    Raises Failure if there is no such folder or no utterance in it.
+    """
+    if (folder / MANIFEST).is_file():
+        found = [recording for recording in read_manifest(folder) if recording.positives]
+        if not found:
+            raise Failure(f"{folder / MANIFEST} has no positive event, so nothing to hear: name another folder.")
+        return found
+    datasets = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    if not datasets:
+        return [Recording(audio=path, duration=0.0) for path in audio_files(folder)]
+    return [
+        replace(recording, about={"condition": dataset.name, **recording.about})
+        for dataset in datasets
+        for recording in find_positives(dataset)
+    ]
+
+
+def find_classes(folder: Path) -> dict[str, list[Path]]:
+    """The sound files of each immediate subfolder, and of the folder itself as FLAT; Failure if there are none."""
+    classes: dict[str, list[Path]] = {}
+    for path in audio_files(folder):
+        first, *rest = path.relative_to(folder).parts
+        classes.setdefault(first if rest else FLAT, []).append(path)
+    return classes
+
+
+def pad(samples: Samples, name: str) -> Samples:
+    """Two seconds of white noise at -60 dBFS on each side of (S,) samples, the same for the same name."""
+    draw = np.random.default_rng(zlib.crc32(name.encode()))
+    noise = draw.standard_normal((2, round(PADDING_S * RATE_HZ)), dtype=np.float32) * np.float32(amplitude(PADDING_DB))
+    return np.concatenate((noise[0], samples, noise[1]))
+
+
+def _hear_positives(
+    detector: Listener, recordings: Sequence[Recording], folder: Path, files: _Files
+) -> tuple[Positives, NDArray[np.int64]]:
+    """What was heard, and the misses (K,) of the sweep."""
+    trials: list[Trial] = []
+    stray, misses = 0, np.zeros(len(grid()), np.int64)
+    for number, samples in files.read([recording.audio for recording in recordings]):
+        recording = recordings[number]
+        edges = _edges(recording, samples)
+        if not edges:
+            files.skipped.append(f"{recording.audio} is silent or too short to hold a word: record it again.")
+            continue
+        padded = pad(samples, recording.audio.name)
+        detections = hear(detector, padded, files.tick)
+        scores = detector.scores(padded)
+        windows = [(PADDING_S + start + WINDOW_S[0], PADDING_S + end + WINDOW_S[1]) for start, end in edges]
+        for (start_s, end_s), window in zip(edges, windows, strict=True):
+            hits = [detection.time - PADDING_S for detection in detections if _within(detection, window)]
+            trials.append(Trial(
+                file=recording.audio.relative_to(folder).as_posix(), start=start_s, end=end_s,
+                detected=hits[0] if hits else None, best_score=_best(scores, window, detector), about=recording.about,
+            ))  # fmt: skip
+            misses += ~heard(scores, window, *_rule(detector), grid())
+        stray += sum(not any(_within(detection, window) for window in windows) for detection in detections)
+    if not trials:
+        raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {files.skipped[-1]}")
+    return Positives(trials=tuple(trials), stray=stray), misses
+
+
+def _hear_negatives(
+    detector: Listener, classes: dict[str, list[Path]], folder: Path, files: _Files
+) -> tuple[Negatives, NDArray[np.int64]]:
+    """What was wrongly heard, and the false accepts (K,) of the sweep over human speech."""
+    found: list[Heard] = []
+    tracks: list[Scores] = []
+    for name, paths in classes.items():
+        speech = name.startswith(SPEECH) or name == FLAT
+        hours, accepts = 0.0, []
+        for number, samples in files.read(paths):
+            file = paths[number].relative_to(folder).as_posix()
+            hits = hear(detector, samples, files.tick)
+            accepts += [FalseAccept(file=file, time=hit.time, score=hit.score) for hit in hits]
+            hours += max(0.0, len(samples) / RATE_HZ - detector.decision.warm_up_s) / 3600
+            if speech:
+                tracks.append(detector.scores(samples))
+        if hours:
+            found.append(Heard(name=name, speech=speech, hours=hours, accepts=tuple(accepts)))
+    if not found:
+        reason = files.skipped[-1] if files.skipped else "they are shorter than the detector's warm-up."
+        raise Failure(f"none of the sound files in {folder} can be used: {reason}")
+    return Negatives(classes=tuple(found)), false_accepts(tracks, *_rule(detector), grid())
+
+
+def _rule(detector: Listener) -> tuple[Decision, float, float]:
+    return detector.decision, detector.first_score_s, detector.frame_seconds
+
+
+def _edges(recording: Recording, samples: Samples) -> list[tuple[float, float]]:
+    """Start and end of each utterance; none in a recording that is silent or shorter than a word can be."""
+    if len(samples) < RATE_HZ // 10 or not np.any(samples):
+        return []
+    return [(event.start, event.end) for event in recording.positives] or [word_edges(samples)]
+
+
+def _within(detection: Detection, window_s: tuple[float, float]) -> bool:
+    return window_s[0] <= detection.time <= window_s[1]
+
+
+def _best(scores: Scores, window_s: tuple[float, float], detector: Listener) -> float:
+    times = detector.first_score_s + np.arange(len(scores)) * detector.frame_seconds
+    return float(scores[(times >= window_s[0]) & (times <= window_s[1])].max(initial=0.0))
+
+
+def _notes(detector: Listener, recordings: Sequence[Recording], silent: Negatives | None) -> Iterator[str]:
+    words = {event.word for recording in recordings for event in recording.positives}
+    if words and detector.word not in words:
+        yield f'the positives say "{", ".join(sorted(words))}", but the detector listens for "{detector.word}"'
+    if silent and silent.speech is None:
+        yield f"no class of negatives has a name that begins with {SPEECH}: the target and the DET are of human speech"
+
+
+class _Files:
+    """Reads sound files one after the other, shows how much has been heard, and names those that cannot be read."""
+
+    def __init__(self, paths: Sequence[Path], *, padding_s: float, shown: bool) -> None:
+        from tqdm import tqdm
+
+        self._left = padding_s + sum(_seconds(path) for path in paths) if shown else 0.0
+        form = "listening {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
+        self._bar: Any = tqdm(total=self._left, unit=" s of sound", bar_format=form, disable=not shown)
+        self.skipped: list[str] = []
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def tick(self, seconds: float) -> None:
+        """So much more has been heard."""
+        seconds = min(seconds, self._left)  # never beyond the end, which a file's header may have put too early
+        self._left -= seconds
+        self._bar.update(seconds)
+
+    def read(self, paths: Sequence[Path]) -> Iterator[tuple[int, Samples]]:
+        """The number and the samples (S,) of each file that can be read."""
+        for number, path in enumerate(paths):
+            try:
+                samples = read_audio(path)
+            except Failure as failure:
+                self.skipped.append(str(failure))
+                continue
+            yield number, samples
+
+
+def _seconds(path: Path) -> float:
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError):
+        return 0.0

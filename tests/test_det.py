@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from kws.config import Decision
+from kws.det import (
+    Det,
+    choose_threshold,
+    false_accepts,
+    fire,
+    grid,
+    heard,
+    heard_threshold,
+    poisson_interval,
+    wilson,
+)
+
+FIRST_S, STEP_S = 0.112, 0.03
+RULE = Decision(threshold=0.5, cooldown_s=0.3, warm_up_s=0.2)
+THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+tracks = st.lists(
+    st.lists(st.floats(0, 1, width=32), max_size=80).map(lambda scores: np.array(scores, np.float32)), max_size=3
+)
+rules = st.builds(
+    Decision,
+    threshold=st.just(0.5),
+    cooldown_s=st.floats(0, 1),
+    warm_up_s=st.floats(0, 0.5),
+    smoothing=st.integers(1, 4),
+)
+
+
+def spikes(**at_s: float) -> np.ndarray:
+    """Scores of 3 s, nothing but spikes: s0_5=0.9 is a score of 0.9 half a second in."""
+    scores = np.zeros(100, np.float32)
+    for time, score in at_s.items():
+        scores[round((float(time[1:].replace("_", ".")) - FIRST_S) / STEP_S)] = score
+    return scores
+
+
+def test_wilson_is_the_interval_of_the_textbook() -> None:
+    assert wilson(316, 329) == pytest.approx((0.9335, 0.9767), abs=2e-4)
+    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert wilson(10, 10) == pytest.approx((0.7225, 1), abs=1e-4)
+    assert wilson(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 3000])
+def test_poisson_interval_is_garwoods(count: int) -> None:
+    expected = (chi2.ppf(0.025, 2 * count) / 2 / 4.0, chi2.ppf(0.975, 2 * count + 2) / 2 / 4.0)
+    assert poisson_interval(count, 4.0) == pytest.approx(expected, rel=1e-6)
+
+
+def test_nothing_heard_only_shows_fewer_than_three_per_hours() -> None:
+    low, high = poisson_interval(0, 5.5)
+    assert low == 0
+    assert high == pytest.approx(3 / 5.5, rel=0.002)
+    assert poisson_interval(0, 0) == (0, math.inf)
+
+
+def test_the_grid_rises_and_is_dense_near_one() -> None:
+    thresholds = grid()
+    assert len(thresholds) == 200
+    assert all(0 < low < high < 1 for low, high in itertools.pairwise(thresholds))
+    assert sum(threshold > 0.99 for threshold in thresholds) > 80
+
+
+@given(tracks=tracks, rule=rules)
+@settings(deadline=None)
+def test_the_sweep_counts_what_the_rule_fires_at_every_threshold(tracks: list[np.ndarray], rule: Decision) -> None:
+    plain = [sum(len(fire(track, rule, FIRST_S, STEP_S, at)) for track in tracks) for at in grid(30)]
+    swept = false_accepts(tracks, rule, FIRST_S, STEP_S, grid(30)).tolist()
+    assert swept == plain
+    assert swept == sorted(swept, reverse=True)
+
+
+def test_thresholds_that_do_not_rise_are_refused() -> None:
+    with pytest.raises(ValueError, match="rise"):
+        false_accepts([], RULE, FIRST_S, STEP_S, (0.5, 0.5))
+
+
+def test_one_burst_is_one_false_accept() -> None:
+    burst = np.zeros(100, np.float32)
+    burst[40:45] = 0.95
+    assert false_accepts([burst, burst], RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [2, 2, 2, 2, 2]
+
+
+def test_an_utterance_is_heard_up_to_its_score() -> None:
+    scores = spikes(s1_5=0.6)
+    assert heard(scores, (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [True, True, True, False, False]
+    assert heard_threshold(scores, (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0.5
+
+
+def test_an_earlier_false_fire_masks_the_word_at_a_low_threshold() -> None:
+    scores = spikes(s0_9=0.4, s1_1=0.8)
+    assert heard(scores, (1.0, 1.15), RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [False, False, True, True, False]
+    assert heard_threshold(scores, (1.0, 1.15), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0.7
+
+
+def test_a_word_without_scores_is_not_heard() -> None:
+    assert heard_threshold(np.zeros(0, np.float32), (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0
+
+
+@given(tracks=tracks, rule=rules, start=st.floats(0, 2))
+@settings(deadline=None)
+def test_hearing_is_what_the_rule_fires_in_the_window(tracks: list[np.ndarray], rule: Decision, start: float) -> None:
+    window = (start, start + 0.5)
+    for track in tracks:
+        plain = [any(start <= at <= window[1] for at in fire(track, rule, FIRST_S, STEP_S, th)) for th in THRESHOLDS]
+        assert heard(track, window, rule, FIRST_S, STEP_S, THRESHOLDS).tolist() == plain
+
+
+DET = Det(thresholds=THRESHOLDS, misses=(0, 1, 2, 5, 10), utterances=10, false_accepts=(90, 9, 4, 3, 0), hours=8.0)
+
+
+def test_the_lowest_threshold_that_meets_the_target_is_chosen() -> None:
+    chosen = choose_threshold(DET, 0.5)
+    assert (chosen.threshold, chosen.frr, chosen.false_accepts_per_hour, chosen.caveat) == (0.5, 0.2, 0.5, "")
+
+
+def test_hours_too_few_for_the_target_are_said() -> None:
+    chosen = choose_threshold(DET, 0.1)
+    assert chosen.threshold == 0.9
+    assert "8.00 h of speech are too few for 0.1 per hour" in chosen.caveat
+
+
+def test_a_target_out_of_reach_is_said() -> None:
+    never = Det(thresholds=THRESHOLDS, misses=(0,) * 5, utterances=0, false_accepts=(99,) * 5, hours=10.0)
+    chosen = choose_threshold(never, 0.5)
+    assert (chosen.threshold, chosen.frr) == (0.9, None)
+    assert chosen.caveat == "no threshold reaches 0.5 false accepts per hour"
+
+
+def test_a_threshold_cannot_be_chosen_without_hours() -> None:
+    with pytest.raises(ValueError, match="hours"):
+        choose_threshold(Det(thresholds=(0.5,), misses=(0,), utterances=1, false_accepts=(0,), hours=0.0))
+
+
+def test_a_det_survives_json() -> None:
+    import json
+
+    assert Det.from_json(json.loads(json.dumps(DET.to_json()))) == DET

@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kws import Detection, load
+from kws.audio import RATE_HZ, Samples, decibels, rms, write_audio
+from kws.cli import main, verbs
+from kws.config import Decision
+from kws.decision import Decider
+from kws.det import Det, choose_threshold, fire, grid
+from kws.errors import Failure, Misuse
+from kws.evaluate import CHUNK, find_classes, find_positives, hear, measure, pad
+from kws.events import MANIFEST, Event, Recording, to_line
+from kws.plots import det_png, det_text
+from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
+
+
+class Ear:
+    """A detector of loudness: a score is the RMS of 30 ms, eight are averaged. It keeps account of how it was fed."""
+
+    word = "beep"
+    frame_seconds = first_score_s = 0.03
+
+    def __init__(self, threshold: float = 0.3) -> None:
+        self.decision = Decision(threshold=threshold, smoothing=8)
+        self.resets, self.chunks = 0, set[int]()
+        self.reset()
+
+    @property
+    def threshold(self) -> float:
+        return self.decision.threshold
+
+    def reset(self) -> None:
+        self.resets += 1
+        self._held = np.zeros(0, np.float32)
+        self._decider = Decider(self.decision, self.first_score_s, self.frame_seconds)
+
+    def feed(self, chunk: Samples) -> list[Detection]:
+        self.chunks.add(len(chunk))
+        self._held = np.concatenate((self._held, chunk))
+        scores = self.scores(self._held)
+        self._held = self._held[len(scores) * 480 :]
+        return [Detection(word="beep", time=at, end=at, score=score) for at, score in self._decider.feed(scores)]
+
+    def scores(self, samples: Samples) -> np.ndarray:
+        blocks = samples[: len(samples) // 480 * 480].reshape(-1, 480)
+        return np.asarray(np.sqrt(np.mean(np.square(blocks), axis=1)), np.float32)
+
+
+def sound(*loudness: float, each_s: float = 0.3) -> Samples:
+    """Stretches of a square wave of these levels."""
+    wave = np.where(np.arange(round(each_s * RATE_HZ)) % 40 < 20, 1.0, -1.0)
+    return np.concatenate([level * wave for level in loudness]).astype(np.float32)
+
+
+def folder_of(root: Path, **sounds: Samples) -> Path:
+    for name, samples in sounds.items():
+        path = root / f"{name.replace('__', '/')}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(path, samples)
+    return root
+
+
+def dataset(folder: Path, level: float, events: tuple[Event, ...], **about: object) -> Path:
+    folder_of(folder, audio__0=sound(0.001, level, 0.001))
+    recording = Recording(audio=folder / "audio" / "0.wav", duration=0.9, events=events, about=about)
+    (folder / MANIFEST).write_text(to_line(recording, folder) + "\n")
+    return folder
+
+
+BEEP = Event(word="beep", start=0.3, end=0.6)
+
+
+def test_a_word_is_heard_and_its_latency_counted_from_its_end(tmp_path: Path) -> None:
+    found = measure(Ear(), folder_of(tmp_path, one=sound(0.0001, 0.5, 0.0001), two=sound(0.5))).positives
+    assert found
+    assert found.total.to_json()["frr"] == 0
+    assert [(trial.file, trial.start, trial.end) for trial in found.trials] == [
+        ("one.wav", 0.3, 0.6),
+        ("two.wav", 0.0, pytest.approx(0.3)),
+    ]
+    assert found.latency_s
+    assert list(found.latency_s) == ["median", "p90"]
+    assert all(-0.2 < late < -0.1 for late in found.latency_s.values())
+
+
+def test_a_detection_in_the_first_tenth_of_a_second_does_not_count(tmp_path: Path) -> None:
+    ear = Ear()
+    ear.decision = replace(ear.decision, smoothing=1)
+    found = measure(ear, folder_of(tmp_path, one=np.concatenate((sound(0.5, each_s=0.05), sound(0.1))))).positives
+    assert found
+    assert (found.total.missed, found.stray) == (1, 1)
+
+
+def test_a_miss_is_listed_with_its_best_score(tmp_path: Path) -> None:
+    report = measure(Ear(), folder_of(tmp_path, loud=sound(0.5), quiet=sound(0.1)))
+    assert report.positives
+    assert [(miss.file, round(miss.best_score, 2)) for miss in report.positives.misses] == [("quiet.wav", 0.1)]
+    assert "quiet.wav at 0.00 s (best score 0.100)" in "\n".join(report.lines())
+    assert report.to_json()["positives"]["interval_95"] == pytest.approx([0.0945, 0.9055], abs=1e-3)
+
+
+def test_every_recording_is_fed_in_chunks_from_a_fresh_reset(tmp_path: Path) -> None:
+    folder_of(tmp_path, a=sound(0.5), b=sound(0.5), c=sound(0.5))
+    ear = Ear()
+    measure(ear, tmp_path)
+    assert ear.resets == 1 + 3
+    assert max(ear.chunks) == CHUNK == 0.08 * RATE_HZ
+
+
+def test_the_edges_of_a_dataset_come_from_its_events(tmp_path: Path) -> None:
+    other = Event(word="boop", start=0.0, end=0.2, kind="near-miss")
+    found = measure(Ear(), dataset(tmp_path, 0.5, (other, BEEP))).positives
+    assert found
+    assert [(trial.start, trial.end) for trial in found.trials] == [(0.3, 0.6)]
+
+
+def test_a_folder_of_datasets_is_told_by_condition_worst_first(tmp_path: Path) -> None:
+    for name, level in (("clean", 0.5), ("far", 0.1), ("music", 0.4)):
+        dataset(tmp_path / name, level, (BEEP,), voice=f"voice of {name}", take=1)
+    found = measure(Ear(), tmp_path).positives
+    assert found
+    assert {key: list(groups) for key, groups in found.groups.items()} == {}, "one utterance each says nothing"
+    trials = tuple(replace(trial, file=f"{n}") for n in range(3) for trial in found.trials)
+    groups = Positives(trials=trials).groups
+    assert {key: next(iter(shares)) for key, shares in groups.items()} == {"condition": "far", "voice": "voice of far"}
+    assert groups["condition"]["far"].frr == 1
+
+
+def test_many_numbers_are_told_in_thirds() -> None:
+    trials = tuple(
+        Trial(file="", start=0, end=1, detected=None if speed > 7 else 1.1, best_score=0, about={"speed": speed})
+        for speed in range(9)
+    )
+    groups = Positives(trials=trials).groups["speed"]
+    assert {name: (share.missed, share.of) for name, share in groups.items()} == {
+        "6 to 8": (1, 3),
+        "0 to 2": (0, 3),
+        "3 to 5": (0, 3),
+    }
+
+
+def test_a_dataset_without_the_word_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no positive event"):
+        find_positives(dataset(tmp_path, 0.5, ()))
+
+
+def test_positives_of_another_word_are_noted(tmp_path: Path) -> None:
+    report = measure(Ear(), dataset(tmp_path, 0.5, (replace(BEEP, word="boop"),)))
+    assert report.notes == ('the positives say "boop", but the detector listens for "beep"',)
+
+
+def test_false_accepts_are_told_by_class_and_the_headline_is_speech(tmp_path: Path) -> None:
+    quiet, loud = sound(*[0.01] * 100), sound(*[0.01] * 10, 0.5, *[0.01] * 30)
+    folder_of(tmp_path, speech_en__a=loud, speech_other__deep__b=quiet, music__c=np.concatenate((loud, loud)))
+    found = measure(Ear(), None, tmp_path).negatives
+    assert found
+    assert found.speech
+    counts = {heard.name: len(heard.accepts) for heard in found.classes}
+    assert counts == {"music": 2, "speech_en": 1, "speech_other": 0}
+    assert len(found.speech.accepts) == 1
+    assert found.speech.hours == pytest.approx((12.3 + 30 - 2 * 0.5) / 3600)
+    assert [(accept.file, round(accept.time, 2)) for accept in found.accepts] == [
+        ("music/c.wav", 3.15),
+        ("music/c.wav", 15.45),
+        ("speech_en/a.wav", 3.15),
+    ]
+
+
+def test_a_flat_folder_is_taken_for_speech(tmp_path: Path) -> None:
+    assert list(find_classes(folder_of(tmp_path, a=sound(0.1)))) == ["negatives"]
+    report = measure(Ear(), None, folder_of(tmp_path, b=sound(*[0.01] * 100)))
+    assert report.negatives
+    assert report.negatives.speech
+    assert "none in 0.01 h, so < " in "\n".join(report.lines())
+
+
+def test_without_speech_there_is_no_headline_and_no_det(tmp_path: Path) -> None:
+    report = measure(Ear(), None, folder_of(tmp_path, music__a=sound(*[0.01] * 10)))
+    assert report.tuned is None
+    assert report.det.hours == 0
+    assert "no human speech was given" in "\n".join(report.lines())
+
+
+def test_the_threshold_tuned_on_the_set_is_marked_as_such(tmp_path: Path) -> None:
+    folder_of(tmp_path / "yes", a=sound(0.5))
+    folder_of(tmp_path / "no", a=sound(*[0.01] * 10, 0.3, *[0.01] * 10))
+    report = measure(Ear(0.9), tmp_path / "yes", tmp_path / "no", target_per_hour=1.0)
+    assert report.positives
+    assert report.positives.total.frr == 1, "the headline is at the detector's own threshold"
+    assert report.tuned
+    assert 0.3 < report.tuned.threshold < 0.4
+    assert report.tuned.frr == 0
+    told = report.to_json()["at_threshold_chosen_on_this_very_set"]
+    assert told["chosen_on_this_very_set"]
+    assert "not a result" in "\n".join(report.lines())
+    assert "too few" in report.tuned.caveat
+
+
+def test_unreadable_files_are_named_and_skipped(tmp_path: Path) -> None:
+    folder_of(tmp_path, good=sound(0.5), silent=np.zeros(16000, np.float32), short=sound(0.5, each_s=0.01))
+    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "empty.flac").touch()
+    report = measure(Ear(), tmp_path)
+    assert report.positives
+    assert len(report.positives.trials) == 1
+    assert {name for name in ("silent", "short", "text", "empty") if any(name in line for line in report.skipped)} == {
+        "silent", "short", "text", "empty",
+    }  # fmt: skip
+    assert "Skipped, unreadable: 4" in "\n".join(report.lines())
+
+
+def test_nothing_readable_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("this is no sound")
+    with pytest.raises(Failure, match=r"none of the 1 sound files .*text\.wav"):
+        measure(Ear(), tmp_path)
+    with pytest.raises(Failure, match=r"none of the sound files .*text\.wav"):
+        measure(Ear(), None, tmp_path)
+
+
+def test_a_missing_or_empty_folder_is_a_failure(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(Failure):
+            measure(Ear(), folder)
+        with pytest.raises(Failure):
+            measure(Ear(), None, folder)
+
+
+def test_measuring_on_nothing_is_misuse() -> None:
+    with pytest.raises(Misuse, match="--positives"):
+        measure(Ear())
+
+
+def test_padding_is_noise_of_minus_60_db_and_the_same_for_the_same_name() -> None:
+    samples = sound(0.5)
+    padded = pad(samples, "a.wav")
+    assert decibels(rms(padded[: 2 * RATE_HZ])) == pytest.approx(-60, abs=0.1)
+    assert np.array_equal(padded[2 * RATE_HZ : -2 * RATE_HZ], samples)
+    assert np.array_equal(padded, pad(samples, "a.wav"))
+    assert not np.array_equal(padded, pad(samples, "b.wav"))
+
+
+@pytest.fixture(scope="module")
+def babble() -> Samples:
+    draw = np.random.default_rng(5)
+    loudness = np.repeat(draw.uniform(0, 0.3, 250), 1600)
+    return (loudness * draw.standard_normal(len(loudness))).clip(-1, 1).astype(np.float32)
+
+
+def test_the_rule_over_scores_gives_exactly_what_feeding_gives(tiny_detector_path: Path, babble: Samples) -> None:
+    scores = load(tiny_detector_path).scores(babble)
+    counts = set()
+    for threshold in np.quantile(scores, [0.02, 0.3, 0.6, 0.9, 0.99]):
+        detector = load(tiny_detector_path, threshold=float(threshold) + 1e-5)
+        fed = [detection.time for detection in hear(detector, babble)]
+        rule = (detector.decision, detector.first_score_s, detector.frame_seconds)
+        assert fed == fire(scores, *rule, detector.threshold)
+        counts.add(len(fed))
+    assert len(counts) > 1
+    assert 0 not in counts
+
+
+def test_the_det_at_a_threshold_is_what_a_detector_at_that_threshold_does(
+    tiny_detector_path: Path, babble: Samples, tmp_path: Path
+) -> None:
+    folder_of(tmp_path / "no" / "speech", a=babble[:160_000], b=babble[160_000:])
+    folder_of(tmp_path / "yes", **{f"w{n}": babble[n * 16_000 : n * 16_000 + 9_000] for n in range(8)})
+    scores = load(tiny_detector_path).scores(babble)
+    for aim in np.quantile(scores, [0.2, 0.7, 0.95]):
+        at = int(np.searchsorted(grid(), aim))
+        report = measure(load(tiny_detector_path, threshold=grid()[at]), tmp_path / "yes", tmp_path / "no")
+        assert report.positives
+        assert report.negatives
+        assert report.det.misses[at] == report.positives.total.missed
+        assert report.det.false_accepts[at] == len(report.negatives.accepts)
+
+
+def a_report() -> Report:
+    accepted, missed = (200, 50, 20, 5, 2, 0), (0, 1, 2, 4, 8, 20)
+    thresholds = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
+    det = Det(thresholds=thresholds, misses=missed, utterances=40, false_accepts=accepted, hours=6.0)
+    trials = [Trial(file=f"{n}", start=0, end=1, detected=None if n < 2 else 1.0, best_score=0.1) for n in range(40)]
+    accepts = [FalseAccept(file="x", time=float(n), score=0.6) for n in range(20)]
+    return Report(
+        word="beep", threshold=0.5, det=det, tuned=choose_threshold(det), positives=Positives(trials=tuple(trials)),
+        negatives=Negatives(classes=(Heard(name="speech", speech=True, hours=6.0, accepts=tuple(accepts)),)),
+    )  # fmt: skip
+
+
+def test_the_det_is_drawn_on_the_terminal() -> None:
+    lines = det_text(a_report())
+    assert any("O" in line for line in lines)
+    assert "10 %" in "\n".join(lines)
+    assert "0.1" in lines[-2]
+    assert "10" in lines[-2]
+    assert max(map(len, lines)) < 80
+
+
+def test_the_det_is_drawn_as_a_picture() -> None:
+    assert det_png(a_report()).startswith(b"\x89PNG")
+
+
+def test_one_side_alone_has_no_curve() -> None:
+    half = replace(a_report(), negatives=None)
+    assert det_text(half) == []
+    with pytest.raises(ValueError, match="hours"):
+        det_png(half)
+
+
+def test_long_lists_are_cut_on_the_terminal_and_whole_in_the_report() -> None:
+    report = a_report()
+    assert "… and 10 more" in "\n".join(report.lines())
+    assert len(report.to_json()["negatives"]["accepts"]) == 20
+
+
+@pytest.fixture
+def folders(tmp_path: Path, babble: Samples) -> list[str]:
+    folder_of(tmp_path / "yes", a=babble[:12_000], b=babble[30_000:40_000])
+    folder_of(tmp_path / "no", speech__a=babble[:100_000], music__b=babble[100_000:140_000])
+    return ["--positives", str(tmp_path / "yes"), "--negatives", str(tmp_path / "no")]
+
+
+def test_the_command_prints_a_table_and_writes_report_and_picture(
+    tiny_detector_path: Path, folders: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(verbs, ["evaluate", str(tiny_detector_path), *folders, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "false accepts, speech" in done.stdout
+    assert "listening" in done.stderr, "the progress bar goes to standard error"
+    assert sorted(path.name for path in out.iterdir()) == ["det.png", "report.json"]
+    assert json.loads((out / "report.json").read_text())["word"] == "test"
+
+
+def test_the_command_prints_json_at_another_threshold(tiny_detector_path: Path, folders: list[str]) -> None:
+    asked = ["evaluate", str(tiny_detector_path), *folders, "--json", "--threshold", "0.3", "--target-fa", "2"]
+    report = json.loads(CliRunner().invoke(verbs, asked).stdout)
+    assert report["threshold"] == 0.3
+    assert report["at_threshold_chosen_on_this_very_set"]["target_per_hour"] == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        ([], 2, "nothing to measure on"),
+        (["--positives", "nowhere"], 1, "not a folder"),
+        (["--positives", "nowhere", "--threshold", "7"], 2, "threshold"),
+        (["--positives", "nowhere", "--target-fa", "0"], 2, "target-fa"),
+        (["--positives", "nowhere", "--out", "/dev/null/out"], 1, "cannot write"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    tiny_detector_path: Path, asked: list[str], code: int, said: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["kws", "evaluate", str(tiny_detector_path), *asked])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == code
+    assert said in told
+    assert "Traceback" not in told
+
+
+def test_ctrl_c_leaves_no_report_behind(
+    tiny_detector_path: Path, folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kws.evaluate.hear", interrupted)
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["kws", "evaluate", str(tiny_detector_path), *folders, "--out", str(out)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert list(out.iterdir()) == []
+
+
+def test_measuring_needs_neither_torch_nor_synth_nor_matplotlib() -> None:
+    code = "import sys, kws.evaluate; sys.exit(any(name in sys.modules for name in ('torch', 'synth', 'matplotlib')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
