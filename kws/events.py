@@ -1,7 +1,8 @@
 """Labels: what was said when, in seconds, and the manifest that ties them to sound files.
 
 A dataset is a folder with `manifest.jsonl`, one recording a line:
-`{"audio": "audio/000000.flac", "duration": 10.0, "events": [{"word": "activate", "kind": "positive", "start": 1.2, "end": 1.9}]}`.
+`{"audio": "audio/000000.flac", "duration": 10.0, "events": [{"word": "activate", "kind": "positive", "start": 1.2,
+"end": 1.9}]}`.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ def read_manifest(folder: Path) -> list[Recording]:
     if not path.is_file():
         raise Failure(f"{folder} holds no {MANIFEST}: make a dataset with kws generate {folder}.")
     recordings = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            recordings.append(from_line(line, folder))
+            recordings.append(from_line(line.decode(), folder))
         except (ValueError, KeyError, TypeError) as error:
             raise Failure(f"{path} line {number} is damaged ({error}): run kws generate again to mend it.") from error
     if not recordings:
@@ -86,7 +87,10 @@ def read_manifest(folder: Path) -> list[Recording]:
 
 
 def audio_files(folder: Path) -> Iterator[Path]:
-    """The sound files under a folder (links followed), in a fixed order. Raises Failure if there is no such folder or none in it."""
+    """The sound files under a folder (links followed), in a fixed order.
+
+    Raises Failure if there is no such folder, or none in it.
+    """
     if not folder.is_dir():
         raise Failure(f"{folder} is not a folder: name one that holds sound files.")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
@@ -96,5 +100,6 @@ def audio_files(folder: Path) -> Iterator[Path]:
 
 
 def to_audacity(events: tuple[Event, ...]) -> str:
-    """A label track that Audacity imports: start, end and text, parted by tabs."""
-    return "".join(f"{event.start:.6f}\t{event.end:.6f}\t{event.kind}: {event.word}\n" for event in events)
+    """A label track that Audacity imports: start, end and text, parted by tabs, which no text may hold."""
+    texts = [" ".join(f"{event.kind}: {event.word}".split()) for event in events]
+    return "".join(f"{event.start:.6f}\t{event.end:.6f}\t{text}\n" for event, text in zip(events, texts, strict=True))
