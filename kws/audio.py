@@ -20,8 +20,8 @@ SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
 
 _EDGE_FRAME = RATE_HZ // 100
 _EDGE_RANGE_DB = 30.0
-_OPUS_PACKING = 0.976
-"""libsndfile's compression level for Opus, 256 - 250 x level kbit/s: 12 here."""
+_OPUS_PACKING = 0.982
+"""libsndfile's compression level for Opus, 256 - 250 x level kbit/s: 10.5 asked for, about 13 got."""
 
 Samples = NDArray[np.float32]
 
