@@ -38,6 +38,8 @@ _FADE_S = 0.05
 _PEAK = 0.99
 _AUDIBLE = 0.3
 """A stretch of noise is taken if its RMS across the word is at least this part of its file's."""
+_SILENT = 1e-5
+"""RMS below which a file holds no sound."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,7 @@ class Sound:
         start = int(place * len(self.samples))
         for _ in range(len(self.samples) // RATE_HZ + 1):
             found = np.take(self.samples, np.arange(start, start + length), mode="wrap")
-            if rms(found[word]) >= _AUDIBLE * self.rms:
+            if rms(found[word]) >= max(_AUDIBLE * self.rms, _SILENT):
                 return found
             start += RATE_HZ
         raise Failure(f"{self.path} is silent, so it cannot serve as noise: take it out of the folder.")

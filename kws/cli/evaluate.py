@@ -47,7 +47,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 
 def _make(out: Path) -> None:
-    """Make the folder before the long work, so that one we may not write to is noticed at once."""
+    """Make the folder before the long work, so that one we may not write to, or a missing library, is noticed at once."""
+    import matplotlib  # noqa: F401 - only whether it is there
+
     from kws.files import cannot_write
 
     try:
