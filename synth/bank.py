@@ -7,7 +7,6 @@ after the other, since thousands of tiny files would be mostly headers. S sample
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ import numpy as np
 
 from kws.audio import RATE_HZ, Samples, read_audio, write_audio
 from kws.errors import Failure
+from kws.files import write_whole
 from synth.voices import Split
 
 Kind = Literal["positive", "near-miss", "containing", "negative", "sentence"]
@@ -75,9 +75,7 @@ def write_bank(folder: Path, word: str, clips: list[Clip]) -> None:
                 pieces += [clip.samples, gap]
                 position += len(clip.samples) + len(gap)
             write_audio(folder / name, np.concatenate(pieces))
-    aside = folder / ".index.jsonl.part"
-    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(aside, folder / "index.jsonl")
+    write_whole(folder / "index.jsonl", ("\n".join(lines) + "\n").encode())
 
 
 def read_bank(folder: Path) -> Bank:
@@ -88,10 +86,9 @@ def read_bank(folder: Path) -> Bank:
     try:
         head, *entries = (json.loads(line) for line in index.read_text(encoding="utf-8").splitlines())
         packs = {name: read_audio(folder / name) for name in dict.fromkeys(entry["pack"] for entry in entries)}
-        clips = tuple(_cut(packs, **entry) for entry in entries)
+        return Bank(word=head["word"], clips=tuple(_cut(packs, **entry) for entry in entries))
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"the bank in {folder} is damaged ({error}): build it again with scripts/build_bank.") from error
-    return Bank(word=head["word"], clips=clips)
 
 
 def _cut(
@@ -99,8 +96,8 @@ def _cut(
     pack: str, start: int, samples: int,
 ) -> Clip:  # fmt: skip
     held = packs[pack][start : start + samples]
-    if len(held) < samples:
-        raise ValueError(f"{pack} ends before {text!r}")
+    if start < 0 or len(held) != samples:
+        raise ValueError(f"{text!r} does not lie in {pack}")
     return Clip(text=text, kind=kind, split=split, voice=voice, speed=speed, samples=held)
 
 

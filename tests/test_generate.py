@@ -337,7 +337,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, uninterrupted: Tree, clips: in
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank")
-    write_bank(folder, "activate", list(small_bank().clips))
+    write_bank(folder, "activate", small_bank().select("train"))
     return folder
 
 

@@ -1,0 +1,215 @@
+"""Banks: clips come back from their packs where they were put, damage is told; and the texts a bank is spoken from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_bank import small_bank, tone_word
+
+from kws.audio import Samples
+from kws.errors import Failure
+from synth.bank import Bank, Clip, read_bank, write_bank
+from synth.generate import open_banks
+from synth.phrases import foreign_sentences, near_misses, sentences, words
+from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION
+
+WRITTEN = small_bank()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank on disk, in more packs than one a split."""
+    folder = tmp_path_factory.mktemp("bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("synth.bank._PACK_S", 5.0)
+        write_bank(folder, WRITTEN.word, list(WRITTEN.clips))
+    return folder
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A copy to be damaged."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def said(clip: Clip) -> tuple[str, str, str, str, float, int]:
+    return clip.text, clip.kind, clip.split, clip.voice, clip.speed, len(clip.samples)
+
+
+def alike(first: Samples, second: Samples) -> float:
+    return float(np.dot(first, second) / np.linalg.norm(first) / np.linalg.norm(second))
+
+
+def test_every_clip_comes_back_with_what_is_known_of_it(folder: Path) -> None:
+    read = read_bank(folder)
+    assert read.word == "activate"
+    assert sorted(map(said, read.clips)) == sorted(map(said, WRITTEN.clips))
+    assert len(list(folder.glob("train-*.ogg"))) > 1
+
+
+def test_clips_lie_in_their_packs_to_the_sample(folder: Path) -> None:
+    """Opus loses detail but not place: moved by more than two samples, a clip is less like what was written."""
+    read = {(clip.text, clip.voice): clip.samples for clip in read_bank(folder).clips}
+    for clip in WRITTEN.clips:
+        likeness = {lag: alike(read[clip.text, clip.voice], np.roll(clip.samples, lag)) for lag in range(-30, 31)}
+        best = max(likeness, key=lambda lag: likeness[lag])
+        assert abs(best) <= 2
+        assert likeness[best] > 0.7
+
+
+def test_a_clip_holds_nothing_of_its_neighbours(tmp_path: Path) -> None:
+    loud, silent = tone_word(200, 0.5, 1.0), np.zeros(8000, np.float32)
+    clips = [
+        Clip(text=str(number), kind="negative", split="train", voice="tone:a", speed=1.0, samples=samples)
+        for number, samples in enumerate((loud, silent, loud))
+    ]
+    write_bank(tmp_path, "activate", clips)
+    assert np.abs(read_bank(tmp_path).clips[1].samples).max() < 0.01
+
+
+def test_clips_are_chosen_by_split_and_kind() -> None:
+    assert {clip.split for clip in WRITTEN.select("validation")} == {"validation"}
+    assert {clip.kind for clip in WRITTEN.select("train", "positive", "sentence")} == {"positive", "sentence"}
+
+
+def test_a_bank_that_could_not_be_written_whole_is_no_bank(tmp_path: Path) -> None:
+    (tmp_path / ".train-tone-00.ogg.part").mkdir()
+    with pytest.raises(Failure, match="cannot write"):
+        write_bank(tmp_path, "activate", list(WRITTEN.clips[:1]))
+    with pytest.raises(Failure, match="no bank in"):
+        read_bank(tmp_path)
+
+
+def test_a_missing_bank_is_told_how_to_build_one(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"index\.jsonl is missing\): build one with scripts/build_bank"):
+        read_bank(tmp_path)
+
+
+# Damage
+
+
+def test_a_missing_pack_is_named(copy: Path) -> None:
+    (copy / "train-tone-00.ogg").unlink()
+    with pytest.raises(Failure, match=r"train-tone-00\.ogg does not exist"):
+        read_bank(copy)
+
+
+@pytest.mark.parametrize("keep", [0, 20, 5000])
+def test_a_pack_cut_short_is_told(copy: Path, keep: int) -> None:
+    pack = copy / "train-tone-00.ogg"
+    pack.write_bytes(pack.read_bytes()[:keep])
+    with pytest.raises(Failure, match=r"train-tone-00\.ogg"):
+        read_bank(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"samples": 10**7}, {"start": 10**9}, {"start": -5}, {"samples": -1}, {"pack": 3}, {"speed": None, "extra": 1}],
+    ids=str,
+)
+def test_an_index_that_does_not_fit_its_packs_is_told(copy: Path, change: dict[str, object]) -> None:
+    lines = (copy / "index.jsonl").read_text().splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | change)
+    (copy / "index.jsonl").write_text("\n".join(lines))
+    with pytest.raises(Failure, match="is damaged"):
+        read_bank(copy)
+
+
+@pytest.mark.parametrize("index", ["", "{}", "3", "[]", '{"word": "activate"}\n{}', "\xff"])
+def test_an_index_of_something_else_is_told(copy: Path, index: str) -> None:
+    (copy / "index.jsonl").write_bytes(index.encode("latin-1"))
+    with pytest.raises(Failure, match="is damaged"):
+        read_bank(copy)
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_a_damaged_index_is_read_or_told_but_never_a_surprise(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    damaged = tmp_path_factory.getbasetemp() / "damaged_bank"
+    damaged.mkdir(exist_ok=True)
+    for pack in folder.glob("*.ogg"):
+        if not (damaged / pack.name).exists():
+            (damaged / pack.name).symlink_to(pack)
+    content = bytearray((folder / "index.jsonl").read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=3)):
+        content[place] = data.draw(st.integers(0, 255))
+    (damaged / "index.jsonl").write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(Failure):
+        assert isinstance(read_bank(damaged), Bank)
+
+
+# Which banks are opened
+
+
+@pytest.fixture
+def starter(monkeypatch: pytest.MonkeyPatch) -> Bank:
+    bank = Bank(word="activate", clips=())
+    monkeypatch.setattr("synth.generate.starter_bank", lambda: bank)
+    return bank
+
+
+def test_without_a_bank_the_starter_bank_is_opened(starter: Bank) -> None:
+    assert open_banks([]) == [starter]
+
+
+def test_a_bank_with_its_own_words_and_sentences_stands_alone(starter: Bank, folder: Path) -> None:
+    assert [bank.word for bank in open_banks([folder])] == ["activate"]
+    assert starter not in open_banks([folder])
+
+
+def test_the_starter_bank_adds_words_to_a_bank_that_has_none(starter: Bank, tmp_path: Path) -> None:
+    positives = [clip for clip in small_bank("lantern").clips if clip.kind == "positive"]
+    write_bank(tmp_path, "lantern", positives[:2])
+    lantern, added = open_banks([tmp_path])
+    assert lantern.word == "lantern"
+    assert added is starter
+
+
+# Texts and voices
+
+
+def test_there_are_enough_negatives_and_near_misses() -> None:
+    near, containing = near_misses("activate")
+    assert len(set(near)) >= 60
+    assert len({text.casefold() for text in (*words(), *near)}) >= 400
+    assert {"activated", "active", "activity", "captivate", "motivate", "act", "vacate"} <= {*near, *containing}
+
+
+def test_no_negative_is_the_word_itself() -> None:
+    near, containing = near_misses("activate")
+    for text in (*words(), *sentences(), *near):
+        assert "activate" not in text.casefold(), text
+    for text in containing:
+        assert "activate" in text.casefold(), text
+        assert text.casefold() != "activate"
+
+
+@pytest.mark.parametrize("word", ["activate", "smart mirror"])
+def test_every_listed_word_has_near_misses(word: str) -> None:
+    near, _ = near_misses(word)
+    assert near
+    assert word not in near
+
+
+def test_a_word_without_a_list_has_no_near_misses() -> None:
+    assert near_misses("lantern") == ([], [])
+
+
+def test_foreign_sentences_name_their_language() -> None:
+    assert all(language.replace("-", "").isalpha() and sentence for language, sentence in foreign_sentences())
+
+
+def test_no_voice_is_in_two_splits() -> None:
+    everyone = (*KOKORO_TRAIN, *KOKORO_VALIDATION, *KOKORO_TEST)
+    assert len(set(everyone)) == len(everyone)
+    assert len(KOKORO_TRAIN) == 29
