@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 def _make(out: Path) -> None:
     """Make the folder before the long work: one we may not write to, or a missing library, is noticed at once."""
-    import matplotlib.figure  # noqa: F401, ICN001 - only whether it is there
+    import matplotlib.figure  # noqa: F401 - only whether it is there
 
     from kws.files import cannot_write
 
