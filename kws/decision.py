@@ -45,11 +45,14 @@ class Decider:
         """(time in seconds, score) of each detection among the next (N,) scores."""
         smoothed = self._smooth(scores)
         fired: list[tuple[float, float]] = []
-        for index in np.flatnonzero(smoothed >= self.decision.threshold):
-            time_s = self._first_s + (self._count + int(index)) * self._step_s
-            if time_s >= self._quiet_until_s:
-                fired.append((time_s, float(smoothed[index])))
-                self._quiet_until_s = time_s + self.decision.cooldown_s
+        high = np.flatnonzero(smoothed >= self.decision.threshold)
+        times_s = self._first_s + (self._count + high) * self._step_s
+        at = int(np.searchsorted(times_s, self._quiet_until_s))
+        while at < len(high):
+            time_s = float(times_s[at])
+            fired.append((time_s, float(smoothed[high[at]])))
+            self._quiet_until_s = time_s + self.decision.cooldown_s
+            at = max(at + 1, int(np.searchsorted(times_s, self._quiet_until_s)))
         self._count += len(scores)
         return fired
 

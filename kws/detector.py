@@ -1,8 +1,8 @@
 """A detector: one `.onnx` file, and the stream that slides its window over sound.
 
-S samples, T frames, M mel bands, N steps. The file's graph takes frames and named state and gives scores and new state; this
-module keeps the state from call to call, so a hop's new frames enter, what the convolution still needs is kept, and the
-GRU's state stands for all that came before.
+S samples, T frames, M mel bands, N steps. The file's graph takes frames and named state and gives scores and new state;
+this module keeps the state from call to call, so a hop's new frames enter, what the convolution still needs is kept,
+and the GRU's state stands for all that came before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """From the trained net to the one file that listens.
 
-The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames are
-ours to promise. Format 1: inputs `frames` (1, T, M), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}` (1, 1, H); outputs
-`scores` (1, N) and each state's name with `_out`. A blank state is zeros, with a free size taken as 0.
+The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames
+are ours to promise.
+
+Format 1: inputs `frames` (1, T, M), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}`
+(1, 1, H); outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free size taken as 0.
 """
 
 from __future__ import annotations

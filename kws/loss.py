@@ -1,7 +1,7 @@
-"""What training minimises: each positive judged by its best step near the word's end, each stretch of negatives by its worst.
+"""What training minimises: a positive judged by its best step near the word's end, negatives by their worst.
 
-B clips, N steps. Max-pooling near the word's edge and hard negatives: J. Hou et al., Mining effective negative training samples
-for keyword spotting, ICASSP 2020.
+B clips, N steps. Max-pooling near the word's edge and hard negatives: J. Hou et al., Mining effective negative training
+samples for keyword spotting, ICASSP 2020.
 """
 
 from __future__ import annotations

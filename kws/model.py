@@ -1,7 +1,7 @@
 """The net: Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
 
-B clips, T frames, M mel bands, N steps, C channels, H hidden units, L layers. It is causal and pads nothing: step n sees the
-frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it.
+B clips, T frames, M mel bands, N steps, C channels, H hidden units, L layers. It is causal and pads nothing: step n
+sees the frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From labels in seconds to what each step of the net is asked.
 
-N steps, E events. A step is asked one of three things: be silent (0), be silent or not as you like (-1), or be, together with
-the other steps of the k-th positive, high at least once (k >= 1).
+N steps, E events. A step is asked one of three things: be silent (0), be silent or not as you like (-1), or be,
+together with the other steps of the k-th positive, high at least once (k >= 1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Training: batches of clips, a loss, validation as it goes, and a run folder one can come back to.
 
 A run folder holds `checkpoint.pt` (all that is needed to go on), `best.pt` (the averaged weights that did best on
-validation, with their calibrated rule and DET) and `log.jsonl` (a line a validation). B clips, T frames, M mel bands, N steps.
+validation, with their calibrated rule and DET) and `log.jsonl` (a line a validation).
+
+B clips, T frames, M mel bands, N steps.
 """
 
 from __future__ import annotations
@@ -145,7 +147,8 @@ class Training:
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
         self._carried = after.gru.detach()
-        loss = max_pooling_loss(logits, asked, block=round(1 / (self.recipe.shape.stride * self.recipe.front_end.hop_s)))
+        second = round(1 / (self.recipe.shape.stride * self.recipe.front_end.hop_s))
+        loss = max_pooling_loss(logits, asked, block=second)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -156,7 +159,7 @@ class Training:
         return float(loss.detach())
 
     def _batch(self, examples: Examples) -> tuple[Tensor, Tensor]:
-        """Frames (B, T, M), begun a few frames late so that no clip always meets the stride alike, and what is asked (B, N)."""
+        """Frames (B, T, M) and what is asked (B, N), begun late so that no clip always meets the stride alike."""
         recipe = self.recipe
         frames, events = examples.batch(self.rng, recipe.batch)
         late = int(self.rng.integers(30))

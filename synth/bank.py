@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -86,21 +86,21 @@ def read_bank(folder: Path) -> Bank:
     try:
         head, *entries = (json.loads(line) for line in index.read_text(encoding="utf-8").splitlines())
         packs = {name: read_audio(folder / name) for name in dict.fromkeys(entry["pack"] for entry in entries)}
-        return Bank(word=head["word"], clips=tuple(_cut(packs, **entry) for entry in entries))
+        return Bank(word=head["word"], clips=tuple(_cut(packs[entry["pack"]], entry) for entry in entries))
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"the bank in {folder} is damaged ({error}): build it again with scripts/build_bank.") from error
 
 
-def _cut(
-    packs: dict[str, Samples], *, text: str, kind: str, split: str, voice: str, speed: float,
-    pack: str, start: int, samples: int,
-) -> Clip:  # fmt: skip
-    held = packs[pack][start : start + samples]
-    if start < 0 or len(held) != samples:
-        raise ValueError(f"{text!r} does not lie in {pack}")
-    return Clip(text=text, kind=kind, split=split, voice=voice, speed=speed, samples=held)
+def _cut(pack: Samples, entry: dict[str, Any]) -> Clip:
+    """A clip out of its pack, as the index describes it."""
+    start, count = entry["start"], entry["samples"]
+    samples = pack[start : start + count]
+    if start < 0 or len(samples) != count:
+        raise ValueError(f"{entry['text']!r} does not lie in {entry['pack']}")
+    described = {name: entry[name] for name in ("text", "kind", "split", "voice", "speed")}
+    return Clip(**described, samples=samples)
 
 
 def starter_bank() -> Bank:
-    """The bank inside the package: "activate", its near-misses, and the words and sentences any detector is taught against."""
+    """The bank inside the package: "activate", its near-misses, and what any word is taught against."""
     return read_bank(Path(__file__).parent / "bank_activate")

@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -36,7 +37,8 @@ def work(job: Job, numbers: Iterable[int], workers: int) -> Generator[tuple[int,
     """
     waiting = iter(numbers)
     with contextlib.ExitStack() as home:
-        crew = [home.enter_context(_Worker()) for _ in range(workers)]
+        with _one_thread(), _deaf():
+            crew = [home.enter_context(_Worker()) for _ in range(workers)]
         packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
         for worker in crew:
             worker.learn(packed)
@@ -59,8 +61,7 @@ class _Worker:
         self.in_hand = 0
         self.pipe, theirs = _context.Pipe()
         self._process = _context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _quiet_start():
-            self._process.start()
+        self._process.start()
         theirs.close()
 
     def __enter__(self) -> _Worker:
@@ -111,13 +112,12 @@ _context = get_context("spawn")
 
 
 @contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
-    """What a process inherits: one thread for each library, and no ear for Ctrl-C while it imports."""
+def _one_thread() -> Iterator[None]:
+    """Processes that start now hold each library to one thread."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
-        with _deaf() if sys.platform != "win32" else contextlib.nullcontext():
-            yield
+        yield
     finally:
         for name, value in before.items():
             if value is None:
@@ -126,18 +126,29 @@ def _quiet_start() -> Iterator[None]:
                 os.environ[name] = value
 
 
-if sys.platform != "win32":
-
-    @contextlib.contextmanager
-    def _deaf() -> Iterator[None]:
-        from multiprocessing import resource_tracker
-
-        resource_tracker.ensure_running()  # starts with the first process otherwise, and then opens our ears again
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that start now never hear Ctrl-C, and one that comes meanwhile is heard here afterwards."""
+    late: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: late.append(number)) if main else None
+    mask = _block_interrupts() if sys.platform != "win32" else None
+    try:
+        yield
+    finally:
+        if mask is not None and sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if main:
+            signal.signal(signal.SIGINT, handler)
+    if late:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _block_interrupts() -> set[int]:
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it would start with the first process otherwise, and lift the block
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}))
 
 
 def _serve(pipe: Connection) -> None:

@@ -49,7 +49,7 @@ def draw_room(rng: np.random.Generator, *, distance_m: tuple[float, float], rt60
             break
         if wanted > 2:  # a far pair seldom fits: lay it along the room's length
             mouth = np.array([low[0], *rng.uniform(low[1:], high[1:])])
-            microphone = mouth + [wanted, 0, 0]
+            microphone = mouth + np.array([wanted, 0.0, 0.0])
             break
     return Room(
         size_m=_triple(size), rt60_s=float(rng.uniform(*rt60_s)), mouth_m=_triple(mouth),

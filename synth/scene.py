@@ -1,7 +1,7 @@
 """A scene as a value: which words, where, how loud, over what, in which room, through which microphone.
 
-Everything random is decided in `draw_scene`; `synth.stage` renders a scene to sound without a further choice, so rendering
-twice gives the same bytes.
+Everything random is decided in `draw_scene`; `synth.stage` renders a scene to sound without a further choice, so
+rendering twice gives the same bytes.
 """
 
 from __future__ import annotations
@@ -149,16 +149,16 @@ def draw_scene(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> Scene:
             duration_s=ranges.duration_s, microphone=microphone, recorded=excerpt,
             room=room if rng.random() < 0.5 else None, noise=noise if rng.random() < 0.3 else None,
         )  # fmt: skip
-    return Scene(
-        duration_s=ranges.duration_s, microphone=microphone, words=_draw_words(rng, cast, ranges), room=room, noise=noise
-    )
+    words = _draw_words(rng, cast, ranges)
+    return Scene(duration_s=ranges.duration_s, microphone=microphone, words=words, room=room, noise=noise)
 
 
 def _draw_words(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> tuple[Word, ...]:
     """Words one after another, never overlapping: what no longer fits is left out."""
     wanted = int(rng.choice(len(ranges.positives), p=ranges.positives))
     chosen = [int(rng.choice(cast.positive)) for _ in range(wanted)]
-    chosen += [_draw_negative(rng, cast) for _ in range(int(rng.integers(ranges.negatives[0], ranges.negatives[1] + 1)))]
+    fewest, most = ranges.negatives
+    chosen += [_draw_negative(rng, cast) for _ in range(int(rng.integers(fewest, most + 1)))]
     rng.shuffle(chosen)
     words: list[Word] = []
     now_s = rng.uniform(0, 1.0)
@@ -184,7 +184,7 @@ def _draw_word(rng: np.random.Generator, cast: Cast, ranges: Ranges, clip: int, 
     kind, text = cast.kinds[clip], cast.texts[clip]
     pace, gain_db = rng.uniform(*ranges.pace), rng.uniform(*ranges.word_level_db)
     share = rng.uniform(0.3, 0.62)
-    if kind != "positive" and kind != "sentence" and rng.random() < ranges.partial:
+    if kind not in {"positive", "sentence"} and rng.random() < ranges.partial:
         clip = int(rng.choice(cast.positive))
         part = (0.0, share) if rng.random() < 0.5 else (1 - share, 1.0)
         kind, text = "near-miss", f"part of {cast.texts[clip]}"

@@ -48,8 +48,8 @@ class Stage:
     ) -> None:  # fmt: skip
         """Open everything. Raises Failure if no bank has the word, or a folder holds no sound.
 
-        `positives`: a folder of the user's own recordings of the word. `negatives`: a folder of recorded sound without it;
-        files below a subfolder named music… or effects… are background, all others talk.
+        `positives`: a folder of the user's own recordings of the word. `negatives`: a folder of recorded sound without
+        it; files below a subfolder named music… or effects… are background, all others talk.
         """
         self.ranges = ranges or Ranges()
         spoken = [_for_word(clip, word) for bank in banks for clip in bank.select(split)]
@@ -196,9 +196,11 @@ def _about(scene: Scene) -> dict[str, Any]:
 def _own_clips(word: str, folder: Path | None, split: str) -> list[Clip]:
     if folder is None:
         return []
+    paths = list(audio_files(folder))
+    voices = [f"recorded:{path.name}" for path in paths]
     return [
-        Clip(text=word, kind="positive", split=split, voice=f"recorded:{path.name}", speed=1.0, samples=read_audio(path))
-        for path in audio_files(folder)
+        Clip(text=word, kind="positive", split=split, voice=voice, speed=1.0, samples=read_audio(path))
+        for path, voice in zip(paths, voices, strict=True)
     ]
 
 

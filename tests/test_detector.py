@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -144,4 +145,4 @@ def test_no_detection_comes_before_the_warm_up(tiny_detector_path: Path) -> None
     detector = kws.load(tiny_detector_path, threshold=1e-6)
     found = detector.feed(speech_like(5.0))
     assert found[0].time >= detector.decision.warm_up_s
-    assert all(later.time - sooner.time >= 2.0 - 1e-9 for sooner, later in zip(found, found[1:], strict=False))
+    assert all(later.time - sooner.time >= 2.0 - 1e-9 for sooner, later in itertools.pairwise(found))

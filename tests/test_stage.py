@@ -46,7 +46,9 @@ def test_words_do_not_overlap_and_end_inside_the_scene(stage: Stage) -> None:
 
 def test_every_event_lies_where_its_word_is_audible(stage: Stage) -> None:
     """Without room or noise, nearly all energy lies inside the events, and each of them is loud."""
-    ranges = Ranges(no_room=1, quiet=1, floor_db=(-120, -119), tilt_db=(0, 0), band_limited=0, tight=0, level_db=(-40, -30))
+    ranges = Ranges(
+        no_room=1, quiet=1, floor_db=(-120, -119), tilt_db=(0, 0), band_limited=0, tight=0, level_db=(-40, -30)
+    )
     clean = Stage("activate", [small_bank()], ranges=ranges)
     seen = 0
     for number in range(12):
@@ -83,7 +85,7 @@ def test_the_level_is_the_one_asked_for(stage: Stage) -> None:
 
 
 def test_what_contains_the_word_is_no_plain_negative(stage: Stage) -> None:
-    kinds = {text: kind for text, kind in zip(stage.cast.texts, stage.cast.kinds, strict=True)}
+    kinds = dict(zip(stage.cast.texts, stage.cast.kinds, strict=True))
     assert kinds == {
         "activate": "positive", "active": "near-miss", "kettle": "negative", "a long sentence": "sentence",
         "activated": "containing",
@@ -92,7 +94,7 @@ def test_what_contains_the_word_is_no_plain_negative(stage: Stage) -> None:
 
 def test_another_words_positives_are_negatives_here() -> None:
     both = Stage("lantern", [small_bank("lantern"), small_bank("activate")])
-    kinds = {text: kind for text, kind in zip(both.cast.texts, both.cast.kinds, strict=True)}
+    kinds = dict(zip(both.cast.texts, both.cast.kinds, strict=True))
     assert kinds["activate"] == "negative"
     assert kinds["lantern"] == "positive"
 

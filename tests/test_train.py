@@ -42,7 +42,7 @@ class Scenes:
     def __init__(self, split: str = "train", ranges: Ranges = EASY) -> None:
         self.stage = Stage("activate", [small_bank()], split=split, ranges=ranges)  # type: ignore[arg-type]
 
-    def __call__(self, number: int):  # noqa: ANN204
+    def __call__(self, number: int):
         take = self.stage.render(self.stage.draw(np.random.default_rng([1, number])))
         return take.samples, take.events
 
@@ -90,7 +90,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
     class Stop(KeyboardInterrupt):
         pass
 
-    def until_step_8():  # noqa: ANN202
+    def until_step_8():
         while True:
             if stopped.step == 8:
                 raise Stop

@@ -21,4 +21,5 @@ def command(run: Path, detector: Path, language: str) -> None:
     if detector.suffix != ".onnx":
         raise Misuse(f"a detector is an .onnx file: name {detector.with_suffix('.onnx')} instead of {detector}.")
     written = release(run, detector, language)
-    click.echo(f"{detector}: {written.word!r}, threshold {written.threshold:.4f}, {detector.stat().st_size / 1000:.0f} kB")
+    size_kb = detector.stat().st_size / 1000
+    click.echo(f"{detector}: {written.word!r}, threshold {written.threshold:.4f}, {size_kb:.0f} kB")

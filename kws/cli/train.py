@@ -36,7 +36,7 @@ _SCENES = 240
 @click.option("--out", type=_FOLDER, required=True, help="The run folder; a run that is there is gone on with.")
 @click.option("--word", help="The word, if no DATASET names it.  [default: activate]")
 @click.option("--bank", "banks", type=_FOLDER, multiple=True, metavar="FOLDER", help="As for kws generate.")
-@click.option("--positives", type=_FOLDER, metavar="FOLDER", help="Your own recordings of the word (without DATASET).")
+@click.option("--positives", type=_FOLDER, metavar="FOLDER", help="Your own recordings (without DATASET).")
 @click.option("--negatives", type=_FOLDER, metavar="FOLDER", help="Recorded sound without it (without DATASET).")
 @click.option(
     "--validation", "validation_folder", type=_FOLDER, metavar="FOLDER",
@@ -50,9 +50,13 @@ _SCENES = 240
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that make sound.")
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     dataset: Path | None, out: Path, word: str | None, banks: tuple[Path, ...], positives: Path | None,
-    negatives: Path | None, validation_folder: Path | None, steps: int | None, target_fa: float, seed: int, workers: int,
+    negatives: Path | None, validation_folder: Path | None, steps: int | None, target_fa: float, seed: int,
+    workers: int,
 ) -> None:  # fmt: skip
-    """Train a detector on DATASET, or without one on scenes made as they are needed; Ctrl-C stops, the same command goes on."""
+    """Train a detector on DATASET, or without one on scenes made as they are needed.
+
+    Ctrl-C stops it; the same command goes on.
+    """
     if dataset and (positives or negatives):
         raise Misuse("--positives and --negatives go into scenes: give them to kws generate, or leave DATASET out.")
     from kws.train import Recipe, Source
@@ -76,7 +80,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         validation = _synthetic_validation(hear, ignore, recipe, workers)
     if dataset and made:
         recordings = read_manifest(dataset)
-        _train(recipe, made, out, _DatasetClips(recordings=tuple(recordings)), len(recordings), validation, workers)
+        clips = _DatasetClips(recordings=tuple(recordings))
+        material = _Material(source=made, clips=clips, count=len(recordings), workers=workers)
     else:
         from synth.stage import Stage
 
@@ -84,7 +89,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         source = Source(
             word=named, made_from=f"scenes of stage {stage.fingerprint}", licences=licences(banks, positives, negatives)
         )
-        _train(recipe, source, out, _SceneClips(stage=stage, seed=seed), None, validation, workers)
+        material = _Material(source=source, clips=_SceneClips(stage=stage, seed=seed), count=None, workers=workers)
+    _train(recipe, out, material, validation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +120,19 @@ class _SceneClips:
         return take.samples, take.events
 
 
-def _train(
-    recipe: Recipe, source: Source, out: Path, clips: Clips, count: int | None, validation: Validation, workers: int
-) -> None:  # fmt: skip
-    """Train to the end, from the checkpoint if there is one; `count` is that of a dataset, None means scenes without end."""
+@dataclass(frozen=True, kw_only=True)
+class _Material:
+    """What is trained on."""
+
+    source: Source
+    clips: Clips
+    count: int | None
+    """Clips of a dataset; None for scenes without end."""
+    workers: int
+
+
+def _train(recipe: Recipe, out: Path, material: _Material, validation: Validation) -> None:
+    """Train to the end, from the checkpoint if there is one."""
     from kws.examples import Examples
     from kws.train import CHECKPOINT, Training
 
@@ -125,7 +140,8 @@ def _train(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Failure(f"cannot make {out} ({error.strerror}): name a folder you may write to.") from error
-    training = Training(recipe, source, out)
+    training = Training(recipe, material.source, out)
+    clips, count, workers = material.clips, material.count, material.workers
     if (out / CHECKPOINT).exists():
         training.resume()
         click.echo(f"going on from step {training.step} of {recipe.steps}", err=True)
@@ -140,9 +156,11 @@ def _train(
         click.echo(f"\nkws: stopped at step {training.step}; run the same command again to go on.", err=True)
         sys.exit(130)
     frr, rate = training.best
-    word = source.word
-    click.echo(f"{word}: validation FRR {100 * frr:.1f} % at {rate:.2f} false accepts an hour ({validation.hours:.2f} h); "
-               f"write the detector with: kws export {out} {word.replace(' ', '_')}.onnx")  # fmt: skip
+    word = material.source.word
+    click.echo(
+        f"{word}: validation FRR {100 * frr:.1f} % at {rate:.2f} false accepts an hour "
+        f"({validation.hours:.2f} h); write the detector with: kws export {out} {word.replace(' ', '_')}.onnx"
+    )
 
 
 def _heard(
@@ -154,7 +172,8 @@ def _heard(
 
     from kws.examples import FeatureClips
 
-    numbered: Any = Subset(FeatureClips(clips=clips, front_end=recipe.front_end, count=first + count), range(first, first + count))
+    featured = FeatureClips(clips=clips, front_end=recipe.front_end, count=first + count)
+    numbered: Any = Subset(featured, range(first, first + count))
     loader: Any = DataLoader(
         numbered, batch_size=_FRESH, num_workers=workers, collate_fn=list, worker_init_fn=_quietly,
         multiprocessing_context="forkserver" if workers else None, prefetch_factor=16 if workers else None,
@@ -186,22 +205,21 @@ def _made(dataset: Path) -> Source:
         made_from = f"{made['clips']} clips of seed {made['seed']} of stage {made['stage']}"
         return Source(word=made["word"], made_from=made_from, licences=tuple(made["licences"]))
     except OSError as error:
-        raise Failure(f"{dataset} is no dataset ({DATASET} is missing): make one with kws generate {dataset}.") from error
+        raise Failure(f"{dataset} is no dataset ({DATASET} is missing): make one with kws generate.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"{dataset / DATASET} is damaged ({error}): make the dataset again with kws generate.") from error
 
 
 def _synthetic_validation(hear: Stage, ignore: Stage, recipe: Recipe, workers: int) -> Validation:
     """Scenes in voices nobody trained on: each of the first stage holds the word once, none of the second does."""
+    from kws.targets import POSITIVE
     from kws.validation import Utterance, Validation
 
     validation = Validation(front_end=recipe.front_end, shape=recipe.shape)
     for heard in _heard(_SceneClips(stage=hear, seed=0), recipe, 0, _SCENES, workers, label="validation"):
-        validation.utterances += [
-            Utterance(frames=frames, start_s=float(rows[rows[:, 2] == 1][0, 0]), end_s=float(rows[rows[:, 2] == 1][0, 1]))
-            for frames, rows in heard
-            if (rows[:, 2] == 1).any()
-        ]
+        for frames, rows in heard:
+            for start_s, end_s, _ in rows[rows[:, 2] == POSITIVE][:1]:
+                validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
     for heard in _heard(_SceneClips(stage=ignore, seed=1), recipe, 0, _SCENES, workers, label="validation"):
         validation.add_negatives([frames for frames, rows in heard if len(rows) == 0])
     return validation
