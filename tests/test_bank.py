@@ -112,7 +112,7 @@ def test_a_pack_cut_short_is_told(copy: Path, keep: int) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"samples": 10**7}, {"start": 10**9}, {"start": -5}, {"samples": -1}, {"pack": 3}, {"speed": None, "extra": 1}],
+    [{"samples": 10**7}, {"start": 10**9}, {"start": -5}, {"samples": -1}, {"pack": 3}, {"start": "early"}],
     ids=str,
 )
 def test_an_index_that_does_not_fit_its_packs_is_told(copy: Path, change: dict[str, object]) -> None:
