@@ -108,8 +108,9 @@ class _Progress:
 def licences(banks: tuple[Path, ...], positives: Path | None, negatives: Path | None) -> tuple[str, ...]:
     """One sentence for each source of sound that scenes are made from."""
     starter = (
-        "starter bank: spoken with Kokoro-82M (Apache-2.0), the Piper voice joe (MIT) and eSpeak NG (a GPL-3.0 "
-        "program, not bundled), texts and noise made for it (Apache-2.0); commercial use is free"
+        "starter bank: made by this project with Kokoro-82M (Apache-2.0), eSpeak NG (GPL-3.0 program, not bundled) and "
+        "Piper's voice joe (CC0 recordings, fine-tuned from a voice recorded for research); given away under Apache-2.0, "
+        "commercial use included, as far as the terms in synth/bank_activate/LICENCE.md reach"
     )
     spoken = [f"bank {folder.name}: as the voices it was built with allow" for folder in banks]
     own = [f"recordings in {folder.name}: as their makers allow" for folder in (positives, negatives) if folder]
