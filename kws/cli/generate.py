@@ -109,8 +109,8 @@ def licences(banks: tuple[Path, ...], positives: Path | None, negatives: Path | 
     """One sentence for each source of sound that scenes are made from."""
     starter = (
         "starter bank: made by this project with Kokoro-82M (Apache-2.0), eSpeak NG (GPL-3.0 program, not bundled) and "
-        "Piper's voice joe (CC0 recordings, fine-tuned from a voice recorded for research); given away under Apache-2.0, "
-        "commercial use included, as far as the terms in synth/bank_activate/LICENCE.md reach"
+        "Piper's voice joe (CC0 recordings, fine-tuned from a voice recorded for research); given away under "
+        "Apache-2.0, commercial use included, as far as synth/bank_activate/LICENCE.md says"
     )
     spoken = [f"bank {folder.name}: as the voices it was built with allow" for folder in banks]
     own = [f"recordings in {folder.name}: as their makers allow" for folder in (positives, negatives) if folder]
