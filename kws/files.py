@@ -24,6 +24,15 @@ def write_whole(path: Path, content: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a text file. Raises Failure if it cannot be written."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def aside_of(path: Path) -> Path:
     """Where a file is written before it is renamed to `path`; a run that is killed may leave it behind."""
     return path.with_name(f".{path.name}.part")

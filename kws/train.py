@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
@@ -27,11 +28,11 @@ from kws.config import Decision, FrontEnd, Shape
 from kws.det import Choice, Det, choose_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
-from kws.files import write_whole
+from kws.files import append_line, write_whole
 from kws.loss import max_pooling_loss
 from kws.model import Net, State
 from kws.targets import Window, regions
-from kws.validation import Validation
+from kws.validation import Score, Validation
 
 CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
 
@@ -40,13 +41,15 @@ CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
 class Recipe:
     """How a net is trained."""
 
-    steps: int = 4000
+    steps: int = 2500
     batch: int = 64
+    crop_s: float = 5.0
+    """Length of the stretch of each clip that a batch takes, from anywhere in it."""
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
-    average: float = 0.998
+    average: float = 0.99
     """Share of the old in the running average of the weights."""
     dropout: float = 0.1
     carried: float = 0.5
@@ -55,7 +58,7 @@ class Recipe:
     """Further level change, either way."""
     masked_bands: int = 6
     """Widest stretch of mel bands blanked in a clip (SpecAugment: D. Park et al., 2019)."""
-    validate_every: int = 400
+    validate_every: int = 500
     target_per_hour: float = 0.5
     seed: int = 1
     front_end: FrontEnd = FrontEnd()
@@ -159,16 +162,17 @@ class Training:
         return float(loss.detach())
 
     def _batch(self, examples: Examples) -> tuple[Tensor, Tensor]:
-        """Frames (B, T, M) and what is asked (B, N), begun late so that no clip always meets the stride alike."""
+        """Frames (B, T, M) and what is asked (B, N), of a stretch that begins anywhere in the clips."""
         recipe = self.recipe
         frames, events = examples.batch(self.rng, recipe.batch)
-        late = int(self.rng.integers(30))
-        late_frames = augmented(torch.from_numpy(frames)[:, late:], self.rng, recipe)
-        first_s = recipe.front_end.window_s + (late + recipe.shape.kernel - 1) * recipe.front_end.hop_s
-        steps = recipe.shape.steps(late_frames.shape[1])
-        times_s = first_s + np.arange(steps) * recipe.shape.stride * recipe.front_end.hop_s
-        asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])
-        return late_frames, torch.from_numpy(asked.astype(np.int64))
+        hop_s = recipe.front_end.hop_s
+        length = min(frames.shape[1], round(recipe.crop_s / hop_s))
+        late = int(self.rng.integers(frames.shape[1] - length + 1))
+        cropped = augmented(torch.from_numpy(frames[:, late : late + length]), self.rng, recipe)
+        first_s = recipe.front_end.window_s + (late + recipe.shape.kernel - 1) * hop_s
+        times_s = first_s + np.arange(recipe.shape.steps(length)) * recipe.shape.stride * hop_s
+        asked = np.stack([regions(rows, times_s, recipe.window, late * hop_s) for rows in events])
+        return cropped, torch.from_numpy(asked.astype(np.int64))
 
     def _initial_state(self, clips: int) -> State:
         """Some clips start blank, as a listener does, the others from where clips of the last batch ended."""
@@ -193,8 +197,7 @@ class Training:
             "false_accepts_per_hour": choice.false_accepts_per_hour, "hours": round(validation.hours, 3),
             "utterances": len(validation.utterances),
         }  # fmt: skip
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        append_line(self.folder / LOG, json.dumps(line))
         self.save()
 
     def _save_best(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
@@ -213,13 +216,23 @@ class Training:
         return f"validation FRR {100 * self.best[0]:.1f} % at {self.best[1]:.2f} false accepts/h"
 
 
-def scorer(net: Net) -> Any:
-    """Scores (N,) of frames (T, M) from a blank state, by the net in evaluation mode."""
+def scorer(net: Net, batch: int = 64) -> Score:
+    """Scores recordings from a blank state, by the net in evaluation mode; those of like length at once."""
 
-    def score(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def score(recordings: Sequence[NDArray[np.float16]]) -> list[NDArray[np.float32]]:
         net.eval()
-        with torch.inference_mode():
-            return torch.sigmoid(net(torch.from_numpy(frames)[None])[0])[0].numpy()
+        by_length = sorted(range(len(recordings)), key=lambda number: len(recordings[number]))
+        scores: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(recordings)
+        for first in range(0, len(by_length), batch):
+            numbers = by_length[first : first + batch]
+            # the net is causal: what pads the end of a shorter recording changes none of its scores
+            tracks = [torch.from_numpy(recordings[number]).float() for number in numbers]
+            padded = pad_sequence(tracks, batch_first=True)
+            with torch.inference_mode():
+                heard = torch.sigmoid(net(padded)[0]).numpy()
+            for number, row in zip(numbers, heard, strict=True):
+                scores[number] = row[: net.shape.steps(len(recordings[number]))]
+        return scores
 
     return score
 

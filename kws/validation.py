@@ -15,8 +15,8 @@ from kws.config import Decision, FrontEnd, Shape
 from kws.det import Det, false_accepts, fire, grid, heard
 from kws.evaluate import WINDOW_S
 
-Score = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Scores (N,) of frames (T, M) from a blank state."""
+Score = Callable[[Sequence[NDArray[np.float16]]], list[NDArray[np.float32]]]
+"""Scores (N,) of each recording's frames (T, M), from a blank state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +59,7 @@ class Validation:
         for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
             window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
             misses += ~heard(scores, window, decision, self.first_s, self.step_s, thresholds)
-        tracks = [score(frames.astype(np.float32)) for frames in self.negatives]
-        accepts = false_accepts(tracks, decision, self.first_s, self.step_s, thresholds)
+        accepts = false_accepts(score(self.negatives), decision, self.first_s, self.step_s, thresholds)
         return Det(
             thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),
             false_accepts=tuple(accepts.tolist()), hours=self.hours,
@@ -81,4 +80,4 @@ class Validation:
         self.hours += sum(len(frames) for frames in tracks) * self.front_end.hop_s / 3600
 
     def _scored(self, score: Score) -> list[NDArray[np.float32]]:
-        return [score(utterance.frames.astype(np.float32)) for utterance in self.utterances]
+        return score([utterance.frames for utterance in self.utterances])

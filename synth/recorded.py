@@ -34,9 +34,9 @@ class Recordings:
         self.talk_files, self.sound_files = len(talk), len(background)
 
     @property
-    def names(self) -> list[str]:
-        """File names in the order of their numbers."""
-        return [path.name for path in self.files]
+    def names_and_sizes(self) -> list[tuple[str, int]]:
+        """File names and bytes in the order of their numbers."""
+        return [(path.name, path.stat().st_size) for path in self.files]
 
     def excerpt(self, number: int, share: float, total: int) -> Samples:
         """So many samples of a file, from about that share of it on; a shorter file is repeated."""

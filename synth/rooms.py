@@ -61,6 +61,7 @@ def impulse_response(room: Room) -> Samples:
     """The response (S,), cut so that the direct sound comes first and scaled so that it is 1."""
     import pyroomacoustics
 
+    pyroomacoustics.constants.set("num_threads", 1)  # the bytes would depend on how many threads share the images
     volume, surface = float(np.prod(room.size_m)), 2 * float(np.sum(np.prod(room.size_m) / np.array(room.size_m)))
     # Sabine's formula; walls cannot absorb more than everything
     absorption = min(0.95, 24 * np.log(10) / 343 * volume / (surface * room.rt60_s))

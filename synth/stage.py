@@ -66,9 +66,10 @@ class Stage:
     @property
     def fingerprint(self) -> str:
         """A digest of all that scenes are made from: the same fingerprint and seed give the same scenes."""
-        heard = hashlib.sha256(json.dumps([self._word, asdict(self.ranges), self.recordings.names]).encode())
+        heard = hashlib.sha256(json.dumps([self._word, asdict(self.ranges), self.recordings.names_and_sizes]).encode())
         for clip in self._clips:
-            heard.update(f"{clip.text}|{clip.kind}|{clip.voice}|{len(clip.samples)}".encode())
+            heard.update(f"{clip.text}|{clip.kind}|{clip.voice}|".encode())
+            heard.update(clip.samples.tobytes())
         return heard.hexdigest()[:16]
 
     def draw(self, rng: np.random.Generator) -> Scene:

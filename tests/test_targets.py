@@ -77,3 +77,10 @@ def test_free_steps_cost_nothing() -> None:
     loud = np.full(99, -20.0)
     loud[50:] = 20.0
     assert loss_of(loud, asked) < 1e-3
+
+
+def test_a_positive_cut_at_its_beginning_asks_nothing() -> None:
+    rows = coded([Event(word="a", start=2.0, end=2.6)])
+    assert regions(rows, TIMES_S, WINDOW, from_s=2.1).max() == 0
+    assert set(regions(rows, TIMES_S, WINDOW, from_s=2.1)[(TIMES_S > 2.4) & (TIMES_S < 2.8)]) == {-1}
+    assert regions(rows, TIMES_S, WINDOW, from_s=2.0).max() == 1

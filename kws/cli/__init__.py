@@ -42,9 +42,7 @@ def verbs() -> None:
 def main() -> None:
     """Run a command; every expected failure ends in one sentence and an exit code, never in a traceback."""
     try:
-        verbs.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        sys.exit(verbs.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -14,6 +14,7 @@ import click
 from kws.cli.generate import licences
 from kws.errors import Failure, Misuse
 from kws.events import Event, Recording, audio_files, read_manifest
+from kws.files import cannot_write
 
 if TYPE_CHECKING:
     from kws.audio import Samples
@@ -62,7 +63,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     from kws.train import Recipe, Source
     from synth.generate import open_banks
 
-    made = _made(dataset) if dataset else None
+    made, ordered = _made(dataset) if dataset else (None, 0)
     named = made.word if made else (word or "activate")
     if word and word != named:
         raise Misuse(f"{dataset} was made for {named!r}, not {word!r}: leave --word out or make another dataset.")
@@ -80,6 +81,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         validation = _synthetic_validation(hear, ignore, recipe, workers)
     if dataset and made:
         recordings = read_manifest(dataset)
+        if len(recordings) < ordered:
+            click.echo(f"{dataset} holds {len(recordings)} of {ordered} clips; kws generate adds the rest.", err=True)
         clips = _DatasetClips(recordings=tuple(recordings))
         material = _Material(source=made, clips=clips, count=len(recordings), workers=workers)
     else:
@@ -133,13 +136,17 @@ class _Material:
 
 def _train(recipe: Recipe, out: Path, material: _Material, validation: Validation) -> None:
     """Train to the end, from the checkpoint if there is one."""
+    import torch
+
     from kws.examples import Examples
     from kws.train import CHECKPOINT, Training
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Failure(f"cannot make {out} ({error.strerror}): name a folder you may write to.") from error
+        raise cannot_write(out, error) from error
+    if material.count is None and material.workers:  # threads that wait for a core that a worker has are far slower
+        torch.set_num_threads(max(1, torch.get_num_threads() - material.workers))
     training = Training(recipe, material.source, out)
     clips, count, workers = material.clips, material.count, material.workers
     if (out / CHECKPOINT).exists():
@@ -195,15 +202,15 @@ def _quietly(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def _made(dataset: Path) -> Source:
-    """What a dataset says of itself."""
+def _made(dataset: Path) -> tuple[Source, int]:
+    """What a dataset says of itself, and how many clips were ordered."""
     from kws.train import Source
     from synth.generate import DATASET
 
     try:
         made = json.loads((dataset / DATASET).read_text(encoding="utf-8"))
         made_from = f"{made['clips']} clips of seed {made['seed']} of stage {made['stage']}"
-        return Source(word=made["word"], made_from=made_from, licences=tuple(made["licences"]))
+        return Source(word=made["word"], made_from=made_from, licences=tuple(made["licences"])), int(made["clips"])
     except OSError as error:
         raise Failure(f"{dataset} is no dataset ({DATASET} is missing): make one with kws generate.") from error
     except (ValueError, KeyError, TypeError) as error:
