@@ -85,7 +85,8 @@ class Training:
         self.recipe, self.source, self.folder = recipe, source, folder
         self.net = Net(recipe.front_end, recipe.shape, recipe.dropout)
         self.average = AveragedModel(
-            self.net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+            self.net,
+            multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
             use_buffers=True,
         )
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=recipe.weight_decay)

@@ -108,9 +108,7 @@ def test_voices_of_one_split_never_reach_another() -> None:
 def test_a_part_of_the_word_is_a_near_miss_and_shorter(stage: Stage) -> None:
     whole = Word(clip=0, kind="positive", text="activate", at_s=1.0, pace=1.0, gain_db=0.0)
     part = replace(whole, kind="near-miss", text="part of activate", part=(0.0, 0.5))
-    events = [
-        stage.render(Scene(duration_s=4, microphone=CLEAN, words=(word,))).events[0] for word in (whole, part)
-    ]
+    events = [stage.render(Scene(duration_s=4, microphone=CLEAN, words=(word,))).events[0] for word in (whole, part)]
     assert events[1].end - events[1].start == pytest.approx(0.5 * (events[0].end - events[0].start), abs=0.03)
 
 
