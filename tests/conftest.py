@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ import torch
 from kws.config import Decision, FrontEnd, Shape
 from kws.export import export
 from kws.model import Net
+
+
+# A job started in the background ignores Ctrl-C, and so would every command the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
