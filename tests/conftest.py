@@ -13,7 +13,6 @@ from kws.config import Decision, FrontEnd, Shape
 from kws.export import export
 from kws.model import Net
 
-
 # A job started in the background ignores Ctrl-C, and so would every command the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
