@@ -171,7 +171,7 @@ def test_what_is_played_on_the_server_is_heard_once(
     heard = json.loads(line)
     assert heard["word"] == expected.word
     assert heard["score"] >= subject.threshold
-    assert heard["time"] > 1.5
+    assert heard["time"] >= detector.decision.warm_up_s  # of sound: the stream opens some time after the process starts
     assert process.returncode == 0
     assert b" s, 1 detection, " in err.splitlines()[-1]
 
