@@ -80,3 +80,11 @@ class Shape(_Record):
     def steps(self, frames: int) -> int:
         """Steps that so many frames give, from an empty state."""
         return max(0, (frames - self.kernel) // self.stride + 1)
+
+    def first_score_s(self, front_end: FrontEnd) -> float:
+        """Seconds of sound behind the first score."""
+        return front_end.window_s + (self.kernel - 1) * front_end.hop_s
+
+    def step_s(self, front_end: FrontEnd) -> float:
+        """Seconds from one score to the next."""
+        return self.stride * front_end.hop_s

@@ -90,12 +90,12 @@ class Detector:
     @property
     def frame_seconds(self) -> float:
         """Seconds from one score to the next."""
-        return self.model.shape.stride * self.model.front_end.hop_s
+        return self.model.shape.step_s(self.model.front_end)
 
     @property
     def first_score_s(self) -> float:
         """Seconds of sound behind the first score."""
-        return self.model.front_end.window_s + (self.model.shape.kernel - 1) * self.model.front_end.hop_s
+        return self.model.shape.first_score_s(self.model.front_end)
 
     @property
     def log_mel(self) -> LogMel:

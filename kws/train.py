@@ -151,7 +151,7 @@ class Training:
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
         self._carried = after.gru.detach()
-        second = round(1 / (self.recipe.shape.stride * self.recipe.front_end.hop_s))
+        second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
         loss = max_pooling_loss(logits, asked, block=second)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -170,8 +170,8 @@ class Training:
         length = min(frames.shape[1], round(recipe.crop_s / hop_s))
         late = int(self.rng.integers(frames.shape[1] - length + 1))
         cropped = augmented(torch.from_numpy(frames[:, late : late + length]), self.rng, recipe)
-        first_s = recipe.front_end.window_s + (late + recipe.shape.kernel - 1) * hop_s
-        times_s = first_s + np.arange(recipe.shape.steps(length)) * recipe.shape.stride * hop_s
+        first_s = late * hop_s + recipe.shape.first_score_s(recipe.front_end)
+        times_s = first_s + np.arange(recipe.shape.steps(length)) * recipe.shape.step_s(recipe.front_end)
         asked = np.stack([regions(rows, times_s, recipe.window, late * hop_s) for rows in events])
         return cropped, torch.from_numpy(asked.astype(np.int64))
 

@@ -45,12 +45,12 @@ class Validation:
     @property
     def first_s(self) -> float:
         """Seconds of sound behind the first score."""
-        return self.front_end.window_s + (self.shape.kernel - 1) * self.front_end.hop_s
+        return self.shape.first_score_s(self.front_end)
 
     @property
     def step_s(self) -> float:
         """Seconds from one score to the next."""
-        return self.shape.stride * self.front_end.hop_s
+        return self.shape.step_s(self.front_end)
 
     def det(self, score: Score, decision: Decision) -> Det:
         """Misses and false accepts over the grid of thresholds."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -197,12 +197,8 @@ def _about(scene: Scene) -> dict[str, Any]:
 def _own_clips(word: str, folder: Path | None, split: str) -> list[Clip]:
     if folder is None:
         return []
-    paths = list(audio_files(folder))
-    voices = [f"recorded:{path.name}" for path in paths]
-    return [
-        Clip(text=word, kind="positive", split=split, voice=voice, speed=1.0, samples=read_audio(path))
-        for path, voice in zip(paths, voices, strict=True)
-    ]
+    said = partial(Clip, text=word, kind="positive", split=split, speed=1.0)
+    return [said(voice=f"recorded:{path.name}", samples=read_audio(path)) for path in audio_files(folder)]
 
 
 def _for_word(clip: Clip, word: str) -> Clip:
