@@ -1,6 +1,6 @@
 """What training draws its batches from: log-mel frames and events of many clips, held in memory.
 
-K clips, B clips of a batch, T frames, M mel bands, E events.
+K clips, T frames, M mel bands, E events.
 """
 
 from __future__ import annotations
@@ -46,31 +46,24 @@ class Examples:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._frames: list[NDArray[np.float16]] = []
-        self._events: list[NDArray[np.float32]] = []
+        self._clips: list[Heard] = []
         self._next = 0
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._clips)
 
     def add(self, heard: Iterable[Heard]) -> None:
         """Take in clips."""
-        for frames, events in heard:
-            if len(self._frames) < self._capacity:
-                self._frames.append(frames)
-                self._events.append(events)
+        for clip in heard:
+            if len(self._clips) < self._capacity:
+                self._clips.append(clip)
             else:
-                self._frames[self._next], self._events[self._next] = frames, events
+                self._clips[self._next] = clip
             self._next = (self._next + 1) % self._capacity
 
-    def batch(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-        """Frames (B, T, M) and the events of each clip, drawn without repeats; T is that of the shortest clip drawn.
-
-        Raises Failure if there is no clip.
-        """
-        if not self._frames:
+    def draw(self, rng: np.random.Generator, size: int) -> list[Heard]:
+        """So many clips, none twice. Raises Failure if there is none."""
+        if not self._clips:
             raise Failure("there are no clips to train on: make some with kws generate.")
-        chosen = rng.choice(len(self._frames), min(size, len(self._frames)), replace=False)
-        shortest = min(len(self._frames[number]) for number in chosen)
-        frames = np.stack([self._frames[number][:shortest] for number in chosen])
-        return frames.astype(np.float32), [self._events[number] for number in chosen]
+        chosen = rng.choice(len(self._clips), min(size, len(self._clips)), replace=False)
+        return [self._clips[number] for number in chosen]

@@ -27,13 +27,26 @@ def mel_filters(front_end: FrontEnd) -> NDArray[np.float32]:
 
     Equal to librosa.filters.mel(htk=True, norm=None), transposed. Source: S. Young et al., The HTK Book, section 5.4.
     """
-    edges_mel = 2595 * np.log10(1 + np.array([front_end.low_hz, front_end.high_hz]) / 700)
-    corners_hz = 700 * (10 ** (np.linspace(edges_mel[0], edges_mel[1], front_end.bands + 2) / 2595) - 1)
+    corners_hz = _corners_hz(front_end)
     bins_hz = np.fft.rfftfreq(front_end.window, 1 / front_end.rate_hz)
     rising = (bins_hz[:, None] - corners_hz[None, :-2]) / np.diff(corners_hz)[None, :-1]
     falling = (corners_hz[None, 2:] - bins_hz[:, None]) / np.diff(corners_hz)[None, 1:]
     filters: NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     return filters
+
+
+def band_centres_hz(front_end: FrontEnd) -> NDArray[np.float64]:
+    """Where each band's filter (M,) peaks."""
+    return _corners_hz(front_end)[1:-1]
+
+
+def _corners_hz(front_end: FrontEnd) -> NDArray[np.float64]:
+    """Feet and peaks (M + 2,) of the filters: each begins at its neighbour's peak and ends at the next one's."""
+    edges_mel = 2595 * np.log10(1 + np.array([front_end.low_hz, front_end.high_hz]) / 700)
+    corners_hz: NDArray[np.float64] = 700 * (
+        10 ** (np.linspace(edges_mel[0], edges_mel[1], front_end.bands + 2) / 2595) - 1
+    )
+    return corners_hz
 
 
 class LogMel:

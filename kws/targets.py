@@ -22,9 +22,9 @@ _CODES = {"positive": POSITIVE, "containing": FREE}
 class Window:
     """Where a word's step may be high, in seconds about the word's end."""
 
-    before_s: float = 0.06
-    after_s: float = 0.24
-    free_before_s: float = 0.35
+    before_s: float = 0.0
+    after_s: float = 0.27
+    free_before_s: float = 0.25
     """From here to the window the score may rise as it likes."""
     free_after_s: float = 0.9
     """From the window to here it may fall as it likes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib import resources
 
+from synth.bank import Kind
+
 
 def words() -> list[str]:
     """Everyday words and short phrases."""
@@ -21,20 +23,15 @@ def foreign_sentences() -> list[tuple[str, str]]:
     return [(language, sentence) for language, sentence in pairs]
 
 
-def near_misses(word: str) -> tuple[list[str], list[str]]:
-    """What sounds like `word`, and what contains it whole; both empty if we have no list for it."""
+def near_misses(word: str) -> dict[str, Kind]:
+    """What sounds like `word`, as near-miss or as containing it whole; empty if we have no list for it."""
     name = f"near_misses/{word.replace(' ', '_')}.txt"
     if not resources.files("synth").joinpath("texts", name).is_file():
-        return [], []
-    text = resources.files("synth").joinpath("texts", name).read_text(encoding="utf-8")
-    near, _, containing = text.partition("# containing\n")
-    return _phrases(near), _phrases(containing)
+        return {}
+    return {line.removeprefix("+ "): "containing" if line.startswith("+ ") else "near-miss" for line in _lines(name)}
 
 
 def _lines(name: str) -> list[str]:
-    return _phrases(resources.files("synth").joinpath("texts", name).read_text(encoding="utf-8"))
-
-
-def _phrases(text: str) -> list[str]:
+    text = resources.files("synth").joinpath("texts", name).read_text(encoding="utf-8")
     lines = (line.strip() for line in text.splitlines())
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))

@@ -40,9 +40,9 @@ class Ranges:
     tight_gap_s: Range = (0.0, 0.06)
     tight: float = 0.45
     """Share of gaps that are those of running speech."""
-    positives: tuple[float, ...] = (0.3, 0.4, 0.3)
-    """Chances of 0, 1, 2 positives in a scene."""
-    negatives: tuple[int, int] = (2, 7)
+    positives: tuple[float, ...] = (0.1, 0.3, 0.35, 0.25)
+    """Chances of 0, 1, 2, 3 positives in a scene."""
+    negatives: tuple[int, int] = (2, 6)
     partial: float = 0.15
     """Share of the negatives that are a part of the word: its beginning or its end."""
     noise: tuple[tuple[NoiseKind, float], ...] = (
@@ -183,7 +183,7 @@ def _draw_word(rng: np.random.Generator, cast: Cast, ranges: Ranges, clip: int, 
     part = (0.0, 1.0)
     kind, text = cast.kinds[clip], cast.texts[clip]
     pace, gain_db = rng.uniform(*ranges.pace), rng.uniform(*ranges.word_level_db)
-    share = rng.uniform(0.3, 0.62)
+    share = rng.uniform(0.25, 0.5)
     if kind not in {"positive", "sentence"} and rng.random() < ranges.partial:
         clip = int(rng.choice(cast.positive))
         part = (0.0, share) if rng.random() < 0.5 else (1 - share, 1.0)

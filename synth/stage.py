@@ -52,7 +52,7 @@ class Stage:
         it; files below a subfolder named music… or effects… are background, all others talk.
         """
         self.ranges = ranges or Ranges()
-        spoken = [_for_word(clip, word) for bank in banks for clip in bank.select(split)]
+        spoken = [_for_word(clip, word, bank.word) for bank in banks for clip in bank.select(split)]
         self._clips = spoken + _own_clips(word, positives, split)
         if not any(clip.kind == "positive" for clip in self._clips):
             raise Failure(
@@ -201,14 +201,16 @@ def _own_clips(word: str, folder: Path | None, split: str) -> list[Clip]:
     return [said(voice=f"recorded:{path.name}", samples=read_audio(path)) for path in audio_files(folder)]
 
 
-def _for_word(clip: Clip, word: str) -> Clip:
-    """What a clip is to this word: its text decides, since another word's positive is a negative here."""
+def _for_word(clip: Clip, word: str, bank_word: str) -> Clip:
+    """What a clip is to this word: another word's positive is a negative here, unless its text holds this word too."""
     if clip.text.casefold() == word.casefold():
         kind = "positive"
     elif word.casefold() in clip.text.casefold():
         kind = "containing"
+    elif word.casefold() != bank_word.casefold() and clip.kind in {"positive", "containing"}:
+        kind = "negative"
     else:
-        kind = "negative" if clip.kind in ("positive", "containing") else clip.kind
+        kind = clip.kind
     return replace(clip, kind=kind)
 
 
@@ -216,7 +218,7 @@ def _cast(clips: list[Clip], recordings: Recordings) -> Cast:
     def of(*kinds: str) -> tuple[int, ...]:
         return tuple(number for number, clip in enumerate(clips) if clip.kind in kinds)
 
-    groups = [of("near-miss"), of("near-miss", "containing"), of("negative"), of("negative"), of("sentence")]
+    groups = [of("near-miss", "containing"), of("negative"), of("negative"), of("sentence")]
     return Cast(
         positive=of("positive"),
         negative=tuple(group for group in groups if group),

@@ -1,8 +1,10 @@
-"""What several tests need: a small random detector, made without training."""
+"""What several tests need: a small random detector, made without training, and a small disk."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +44,16 @@ def tiny_detector_path(tiny_net: Net, tmp_path_factory: pytest.TempPathFactory) 
 def draw() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(11)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 100 kB, where we may make one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)

@@ -207,19 +207,6 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path, out: str) ->
         fill(tmp_path / out, FakeStage(), 1)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 100 kB, where we may make one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(tmp_path: Path, small_disk: Path) -> None:
     with pytest.raises(Failure, match=r"cannot write .* \(No space left on device\): free some space"):
         fill(small_disk / "set", FakeStage(), 20, workers=2)

@@ -154,13 +154,12 @@ def test_an_untrained_folder_cannot_be_released(tmp_path: Path) -> None:
 def test_the_ring_of_examples_replaces_the_oldest() -> None:
     ring = Examples(3)
     ring.add((np.full((5, 2), number, np.float16), np.zeros((0, 3), np.float32)) for number in range(5))
-    frames, _ = ring.batch(np.random.default_rng(0), 8)
-    assert sorted(frames[:, 0, 0]) == [2, 3, 4]
+    assert sorted(frames[0, 0] for frames, _ in ring.draw(np.random.default_rng(0), 8)) == [2, 3, 4]
 
 
 def test_no_examples_are_refused() -> None:
     with pytest.raises(Failure, match="no clips"):
-        Examples(3).batch(np.random.default_rng(0), 8)
+        Examples(3).draw(np.random.default_rng(0), 8)
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +233,23 @@ def test_ctrl_c_leaves_a_run_that_goes_on(sets: Path, tmp_path: Path) -> None:
     assert "run the same command again to go on" in rest
     assert "Traceback" not in rest
     assert (run / CHECKPOINT).is_file()
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(sets: Path, small_disk: Path) -> None:
+    run = small_disk / "run"
+    said = kws_command(*train_command(sets, run, "--steps", "2"), expect=1).stderr
+    assert "kws: cannot write" in said
+    assert "No space left on device): free some space" in said
+    assert not (run / CHECKPOINT).exists()
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    kws_command(*train_command(sets, run, "--steps", "2"))
+    kws_command("export", str(run), str(small_disk / "activate.onnx"))
+
+
+def test_a_read_only_folder_is_told(sets: Path, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    said = kws_command(*train_command(sets, small_disk / "run"), expect=1).stderr
+    assert "(Read-only file system)" in said
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,9 @@ def _train(recipe: Recipe, out: Path, material: _Material, validation: Validatio
     except KeyboardInterrupt:
         click.echo(f"\nkws: stopped at step {training.step}; run the same command again to go on.", err=True)
         sys.exit(130)
-    frr, rate = training.best
-    word = material.source.word
+    best, word = training.best, material.source.word
     click.echo(
-        f"{word}: validation FRR {100 * frr:.1f} % at {rate:.2f} false accepts an hour "
+        f"{word}: validation FRR {100 * best.frr:.1f} % at {best.false_accepts_per_hour:.2f} false accepts an hour "
         f"({validation.hours:.2f} h); write the detector with: kws export {out} {word.replace(' ', '_')}.onnx"
     )
 
@@ -237,7 +236,7 @@ def _recorded_validation(folder: Path, recipe: Recipe) -> Validation:
     import numpy as np
 
     from kws.audio import read_audio
-    from kws.evaluate import SPEECH
+    from kws.evaluate import PADDING_S, SPEECH, pad
     from kws.features import LogMel
     from kws.validation import Utterance, Validation
 
@@ -248,8 +247,10 @@ def _recorded_validation(folder: Path, recipe: Recipe) -> Validation:
         raise Failure(f"{folder / 'positives'} holds no labelled recordings: make them with scripts/build_sets.")
     for recording in (recording for manifest in manifests for recording in read_manifest(manifest.parent)):
         event = recording.positives[0]
-        frames = log_mel(read_audio(recording.audio)).astype(np.float16)
-        validation.utterances.append(Utterance(frames=frames, start_s=event.start, end_s=event.end))
+        padded = pad(read_audio(recording.audio), recording.audio.name)
+        start_s, end_s = PADDING_S + event.start, PADDING_S + event.end
+        frames = log_mel(padded).astype(np.float16)
+        validation.utterances.append(Utterance(frames=frames, start_s=start_s, end_s=end_s))
     for path in audio_files(folder / "negatives"):
         if path.relative_to(folder / "negatives").parts[0].startswith(SPEECH):
             validation.add_negatives([log_mel(read_audio(path)).astype(np.float16)])

@@ -1,0 +1,114 @@
+"""What is done to a clip's log-mel frames each time training draws it, so that none is met twice alike.
+
+Everything works on frames, where it is nearly free. B clips, T frames, M mel bands, E events, S speed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kws.config import FrontEnd
+from kws.features import band_centres_hz
+
+_NEPERS_PER_DB = math.log(10) / 10
+"""Of power."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variety:
+    """What a stretch of a clip is drawn from."""
+
+    focus: float = 0.8
+    """Share of stretches that lie about one of the clip's events, if it has any."""
+    tempo: tuple[float, float] = (0.8, 1.25)
+    """Frames of the clip for one of the stretch, log-uniform: time alone is changed."""
+    tract: tuple[float, float] = (0.87, 1.15)
+    """Factor of all frequencies, log-uniform, as of a longer or shorter vocal tract (N. Jaitly and G. Hinton, 2013)."""
+    overlaid: float = 0.4
+    """Share of stretches under which another clip's sound without events is laid."""
+    overlay_snr_db: tuple[float, float] = (3.0, 30.0)
+    """Level of the loud parts of the one over the other's."""
+    gain_db: float = 10.0
+    """Level change, either way."""
+    masked_bands: int = 6
+    """Widest run of mel bands blanked (SpecAugment: D. Park et al., 2019)."""
+
+
+def stretches(
+    clips: Sequence[tuple[NDArray[np.float16], NDArray[np.float32]]], length: int, hop_s: float,
+    variety: Variety, rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:  # fmt: skip
+    """A stretch (length, M) of each clip (T, M) at another tempo, and its events (E, 3) on the stretch's own clock.
+
+    The length is cut to what the shortest clip allows.
+    """
+    shortest = min(len(frames) for frames, _ in clips)
+    slow, fast = variety.tempo
+    length = min(length, int((shortest - 1) / fast) + 1)
+    cut, moved = [], []
+    for frames, rows in clips:
+        tempo = math.exp(rng.uniform(math.log(slow), math.log(fast)))
+        last = len(frames) - 1 - (length - 1) * tempo
+        begin = rng.uniform(0, max(0.0, last))
+        if len(rows) and rng.random() < variety.focus:
+            start_s, end_s, _ = rows[rng.integers(len(rows))]
+            low, high = end_s / hop_s + 30 - (length - 1) * tempo, start_s / hop_s
+            begin = min(max(0.0, rng.uniform(min(low, high), high)), max(0.0, last))
+        at = np.minimum(begin + np.arange(length) * tempo, len(frames) - 1)
+        below = np.minimum(at.astype(np.int64), len(frames) - 2)
+        share = (at - below).astype(np.float32)[:, None]
+        cut.append(frames[below] * (1 - share) + frames[below + 1] * share)
+        there = rows.copy()
+        there[:, :2] = (rows[:, :2] - begin * hop_s) / tempo
+        moved.append(there)
+    return np.stack(cut).astype(np.float32), moved
+
+
+def augmented(
+    frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
+) -> Tensor:
+    """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean."""
+    changed = _overlaid(_tract(frames, front_end, variety, rng), eventless, variety, rng)
+    gain = _column(rng.uniform(-1, 1, len(frames)) * variety.gain_db * _NEPERS_PER_DB)
+    changed = torch.logaddexp(changed + gain, torch.tensor(math.log(front_end.floor)))
+    width = rng.integers(0, variety.masked_bands + 1, (len(frames), 1))
+    low = rng.integers(0, front_end.bands - width + 1)
+    band = np.arange(front_end.bands)
+    masked = torch.from_numpy((band >= low) & (band < low + width))[:, None]
+    return torch.where(masked, changed.mean(dim=(1, 2), keepdim=True), changed)
+
+
+def _tract(frames: Tensor, front_end: FrontEnd, variety: Variety, rng: np.random.Generator) -> Tensor:
+    """Every clip with its frequencies scaled: each band reads, between bands, where its frequency came from."""
+    centres_hz = band_centres_hz(front_end)
+    factor = np.exp(rng.uniform(*np.log(variety.tract), (len(frames), 1)))
+    at = np.interp(centres_hz * factor, centres_hz, np.arange(len(centres_hz)))
+    distance = np.abs(at[:, None, :] - np.arange(len(centres_hz))[None, :, None])
+    return torch.bmm(frames, torch.from_numpy(np.maximum(0, 1 - distance).astype(np.float32)))
+
+
+def _overlaid(
+    frames: Tensor, eventless: NDArray[np.bool_], variety: Variety, rng: np.random.Generator
+) -> Tensor:  # fmt: skip
+    """Some clips with another's power added, if that one holds no event."""
+    under = np.flatnonzero(eventless)
+    if not len(under):
+        return frames
+    other = torch.from_numpy(rng.choice(under, len(frames)))
+    loud = torch.quantile(frames.logsumexp(dim=2), 0.9, dim=1)
+    snr = rng.uniform(*variety.overlay_snr_db, len(frames)) * _NEPERS_PER_DB
+    shift = loud - loud[other] - torch.from_numpy(snr.astype(np.float32))
+    chosen = torch.from_numpy(rng.random(len(frames)) < variety.overlaid)
+    mixed = torch.logaddexp(frames, frames[other] + shift[:, None, None])
+    return torch.where(chosen[:, None, None], mixed, frames)
+
+
+def _column(values: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))[:, None, None]

@@ -1,0 +1,89 @@
+"""Augmentation: frames move as asked, and labels move with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from kws.augment import Variety, augmented, stretches
+from kws.config import FrontEnd
+from kws.features import LogMel, band_centres_hz
+
+HOP_S = 0.01
+STILL = Variety(focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0)
+FRONT_END = FrontEnd()
+
+
+def clicks(*at_s: float, length: int = 900) -> tuple[np.ndarray, np.ndarray]:
+    """Quiet frames with three loud ones at each time, and an event (0.5 s before, to it) at each."""
+    frames = np.full((length, 40), -9, np.float16)
+    for time_s in at_s:
+        frames[round(time_s / HOP_S) - 1 :][:3] = 0
+    return frames, np.array([[time_s - 0.5, time_s, 1] for time_s in at_s], np.float32).reshape(-1, 3)
+
+
+@pytest.mark.parametrize("tempo", [0.8, 1.0, 1.25])
+def test_events_stay_where_the_sound_is(tempo: float) -> None:
+    variety = replace(STILL, focus=1, tempo=(tempo, tempo))
+    for seed in range(20):
+        frames, rows = stretches([clicks(2.0, 6.0)], 300, HOP_S, variety, np.random.default_rng(seed))
+        assert frames.shape == (1, 300, 40)
+        loud = np.flatnonzero(frames[0, :, 0] > -5) * HOP_S
+        inside = [end_s for _, end_s, _ in rows[0] if 0 < end_s < 3]
+        assert inside
+        for end_s in inside:
+            assert np.abs(loud - end_s).min() < 1.5 * HOP_S
+        assert np.diff(rows[0][:, :2]) == pytest.approx(0.5 / tempo, abs=1e-3)
+
+
+def test_a_focused_stretch_holds_a_whole_event() -> None:
+    variety = replace(STILL, focus=1)
+    for seed in range(50):
+        _, (rows,) = stretches([clicks(1.0, 4.0, 8.5)], 300, HOP_S, variety, np.random.default_rng(seed))
+        assert ((rows[:, 0] >= -1e-4) & (rows[:, 1] <= 3.0)).any()
+
+
+def test_a_stretch_is_no_longer_than_the_shortest_clip_allows() -> None:
+    frames, _ = stretches([clicks(length=900), clicks(length=200)], 500, HOP_S, STILL, np.random.default_rng(0))
+    assert frames.shape == (2, 200, 40)
+
+
+def tone(frequency_hz: float) -> torch.Tensor:
+    time_s = np.arange(16000) / 16000
+    return torch.from_numpy(LogMel(FRONT_END)(np.sin(2 * np.pi * frequency_hz * time_s).astype(np.float32)))[None]
+
+
+@pytest.mark.parametrize("factor", [0.87, 1.0, 1.15])
+def test_a_shorter_tract_moves_a_tone_down_the_bands(factor: float) -> None:
+    """A band reads the frequency `factor` times its own, so a tone comes to lie that much lower."""
+    moved = augmented(
+        tone(2000), np.zeros(1, bool), FRONT_END, replace(STILL, tract=(factor, factor)), np.random.default_rng(0)
+    )
+    peak_hz = band_centres_hz(FRONT_END)[int(moved[0].mean(dim=0).argmax())]
+    assert peak_hz == pytest.approx(2000 / factor, rel=0.06)
+
+
+def test_only_sound_without_events_is_laid_under_at_its_level() -> None:
+    frames = torch.full((2, 50, 40), -9.0)
+    frames[0, :, :20], frames[1, :, 20:] = 0.0, -3.0
+    variety = replace(STILL, overlaid=1, overlay_snr_db=(10, 10))
+    mixed = augmented(frames, np.array([False, True]), FRONT_END, variety, np.random.default_rng(0))
+    assert float(mixed[0, :, 30].mean()) == pytest.approx(-np.log(10), abs=0.01)
+    assert float(mixed[0, :, 10].mean()) == pytest.approx(0, abs=0.01)
+    unmixed = augmented(frames, np.zeros(2, bool), FRONT_END, variety, np.random.default_rng(0))
+    torch.testing.assert_close(unmixed, frames, atol=0.01, rtol=0)
+
+
+def test_bands_are_masked_and_levels_moved() -> None:
+    frames = torch.linspace(-6, 0, 40).expand(8, 50, 40).contiguous()
+    changed = augmented(
+        frames, np.zeros(8, bool), FRONT_END, replace(STILL, gain_db=10, masked_bands=6), np.random.default_rng(1)
+    )
+    gains = (changed - frames).median(dim=2).values.median(dim=1).values
+    assert float(gains.abs().max()) < 2.4
+    assert float(gains.std()) > 0.3
+    blank = ((changed - frames - gains[:, None, None]).abs() > 0.05).any(dim=1)
+    assert 0 < int(blank.sum(dim=1).max()) <= 6
