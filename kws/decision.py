@@ -58,9 +58,14 @@ class Decider:
 
     def _smooth(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         width = self.decision.smoothing
-        if width <= 1 or len(scores) == 0:
-            return scores
-        padded = np.concatenate((np.zeros(width - 1 - len(self._recent), np.float32), self._recent, scores))
-        self._recent = padded[-(width - 1) :]
-        windows = np.lib.stride_tricks.sliding_window_view(padded, width)
-        return np.asarray(windows.mean(axis=1), np.float32)
+        heard = np.concatenate((self._recent, scores))
+        self._recent = heard[max(0, len(heard) - width + 1) :]
+        return moving_mean(heard, width)[len(heard) - len(scores) :]
+
+
+def moving_mean(scores: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """The mean (N,) of each score and those before it, `width` in all; what lies before the first counts as 0."""
+    if width <= 1 or len(scores) == 0:
+        return scores
+    padded = np.concatenate((np.zeros(width - 1, np.float32), scores))
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, width).mean(axis=1), np.float32)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, amplitude, read_audio, word_edges
 from kws.config import Decision
-from kws.decision import Detection
+from kws.decision import Detection, moving_mean
 from kws.det import Det, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Recording, audio_files, read_manifest
@@ -235,7 +235,8 @@ def _within(detection: Detection, window_s: tuple[float, float]) -> bool:
 
 def _best(scores: Scores, window_s: tuple[float, float], detector: Listener) -> float:
     times = detector.first_score_s + np.arange(len(scores)) * detector.frame_seconds
-    return float(scores[(times >= window_s[0]) & (times <= window_s[1])].max(initial=0.0))
+    judged = moving_mean(scores, detector.decision.smoothing)
+    return float(judged[(times >= window_s[0]) & (times <= window_s[1])].max(initial=0.0))
 
 
 def _notes(detector: Listener, recordings: Sequence[Recording], silent: Negatives | None) -> Iterator[str]:

@@ -30,12 +30,14 @@ from kws.det import Choice, Det, choose_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
-from kws.loss import max_pooling_loss
+from kws.loss import max_pooling_loss, smoothed
 from kws.model import Net, State
 from kws.targets import Window, regions
 from kws.validation import Score, Validation
 
 CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
+_HARD_A_STEP, _HARD_KEPT, _HARD_LOGIT = 8, 512, -2.0
+"""How many of a batch are kept to be met again, how many at a time, and the logit from which a negative is hard."""
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour over which misses are averaged."""
 
@@ -52,9 +54,13 @@ class Recipe:
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
+    smoothing: int = 5
+    """Steps whose scores are averaged, in the loss as by the rule that listens."""
     average: float = 0.99
     """Share of the old in the running average of the weights."""
     dropout: float = 0.1
+    replayed: float = 0.25
+    """Share of a batch taken from the clips whose negatives lately scored highest (hard-example mining)."""
     carried: float = 0.5
     """Share of clips that start from the state another clip ended in."""
     validate_every: int = 300
@@ -107,6 +113,7 @@ class Training:
         self.step = 0
         self.best = Standing()
         self._carried: Tensor | None = None
+        self._hard: list[int] = []
 
     def run(self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation) -> None:
         """Train to the last step, validating on the way; Ctrl-C leaves a checkpoint from which the run goes on."""
@@ -132,6 +139,7 @@ class Training:
             "net": self.net.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
             "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
+            "hard": self._hard,
         }  # fmt: skip
         write_whole(self.folder / CHECKPOINT, _packed(state))
 
@@ -152,6 +160,7 @@ class Training:
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch_rng"])
         self.step, self.best, self._carried = state["step"], Standing(**state["best"]), state["carried"]
+        self._hard = state["hard"]
 
     def _learning_rate(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
@@ -159,10 +168,13 @@ class Training:
         return self.recipe.learning_rate * rise * max(fall, 0.01)
 
     def _learn(self, examples: Examples) -> float:
-        frames, asked = self._batch(examples)
+        numbers = self._numbers(examples)
+        frames, asked = self._batch([examples[number] for number in numbers])
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
+        logits = smoothed(logits, self.recipe.smoothing)
         self._carried = after.gru.detach()
+        self._remember_hard(numbers, logits.detach().masked_fill(asked != 0, -torch.inf).amax(dim=1))
         second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
         loss = max_pooling_loss(logits, asked, block=second)
         self.optimiser.zero_grad()
@@ -174,10 +186,22 @@ class Training:
         self.step += 1
         return float(loss.detach())
 
-    def _batch(self, examples: Examples) -> tuple[Tensor, Tensor]:
+    def _numbers(self, examples: Examples) -> list[int]:
+        """The clips of a batch: any, and some of those that were hard."""
+        again = min(round(self.recipe.replayed * self.recipe.batch), len(self._hard))
+        hard = [self._hard[at] for at in self.rng.choice(len(self._hard), again, replace=False)] if again else []
+        return examples.draw(self.rng, self.recipe.batch - again) + hard
+
+    def _remember_hard(self, numbers: list[int], worst: Tensor) -> None:
+        """Keep those of a batch whose worst negative (B,) scored highest, if high, in place of the longest kept."""
+        for at in worst.topk(min(_HARD_A_STEP, len(worst))).indices.tolist():
+            if worst[at] > _HARD_LOGIT:
+                self._hard.append(numbers[at])
+        self._hard = self._hard[-_HARD_KEPT:]
+
+    def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""
         recipe = self.recipe
-        clips = examples.draw(self.rng, recipe.batch)
         length = round(recipe.crop_s / recipe.front_end.hop_s)
         cut, events = stretches(clips, length, recipe.front_end.hop_s, recipe.variety, self.rng)
         eventless = np.array([len(rows) == 0 for _, rows in clips])
@@ -199,7 +223,7 @@ class Training:
     def _validate(self, validation: Validation, loss: float) -> None:
         net = self.average.module
         assert isinstance(net, Net)
-        det = validation.det(scorer(net), Decision(threshold=0.5))
+        det = validation.det(scorer(net), Decision(threshold=0.5, smoothing=self.recipe.smoothing))
         choice = choose_threshold(det, self.recipe.target_per_hour)
         frr = 1.0 if choice.frr is None else choice.frr
         standing = Standing(mean_frr=_mean_frr(det), frr=frr, false_accepts_per_hour=choice.false_accepts_per_hour)
@@ -214,7 +238,7 @@ class Training:
         self.save()
 
     def _save_best(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
-        decision = Decision(threshold=choice.threshold)
+        decision = Decision(threshold=choice.threshold, smoothing=self.recipe.smoothing)
         decision = replace(decision, lag_s=round(validation.lag_s(scorer(net), decision), 3))
         state = {
             "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": net.state_dict(),
