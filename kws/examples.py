@@ -61,11 +61,9 @@ class Examples:
                 self._clips[self._next] = clip
             self._next = (self._next + 1) % self._capacity
 
-    def __getitem__(self, number: int) -> Heard:
-        return self._clips[number]
-
-    def draw(self, rng: np.random.Generator, size: int) -> list[int]:
-        """The numbers of so many clips, none twice. Raises Failure if there is none."""
+    def draw(self, rng: np.random.Generator, size: int) -> list[Heard]:
+        """So many clips, none twice. Raises Failure if there is none."""
         if not self._clips:
             raise Failure("there are no clips to train on: make some with kws generate.")
-        return [int(number) for number in rng.choice(len(self._clips), min(size, len(self._clips)), replace=False)]
+        chosen = rng.choice(len(self._clips), min(size, len(self._clips)), replace=False)
+        return [self._clips[number] for number in chosen]

@@ -21,16 +21,6 @@ def max_pooling_loss(logits: Tensor, asked: Tensor, block: int) -> Tensor:
     return torch.cat(losses).sum() / len(logits)
 
 
-def smoothed(logits: Tensor, width: int) -> Tensor:
-    """The logits (B, N) of the mean of each step's score and the `width` - 1 before it, as the rule averages them.
-
-    What lies before the first step counts as a score of 0.
-    """
-    high = functional.pad(functional.logsigmoid(logits), (width - 1, 0), value=-torch.inf).unfold(1, width, 1)
-    low = functional.pad(functional.logsigmoid(-logits), (width - 1, 0), value=0.0).unfold(1, width, 1)
-    return high.logsumexp(dim=2) - low.logsumexp(dim=2)
-
-
 def _best(logits: Tensor, mask: Tensor) -> Tensor:
     """The highest logit of each clip that has any step in the mask."""
     return logits[mask.any(dim=1)].masked_fill(~mask[mask.any(dim=1)], -torch.inf).amax(dim=1)

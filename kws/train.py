@@ -30,14 +30,12 @@ from kws.det import Choice, Det, choose_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
-from kws.loss import max_pooling_loss, smoothed
+from kws.loss import max_pooling_loss
 from kws.model import Net, State
 from kws.targets import Window, regions
 from kws.validation import Score, Validation
 
 CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
-_HARD_A_STEP, _HARD_KEPT, _HARD_LOGIT = 8, 512, -2.0
-"""How many of a batch are kept to be met again, how many at a time, and the logit from which a negative is hard."""
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour over which misses are averaged."""
 
@@ -55,12 +53,10 @@ class Recipe:
     warm_up: int = 200
     """Steps over which the learning rate rises."""
     smoothing: int = 5
-    """Steps whose scores are averaged, in the loss as by the rule that listens."""
+    """Steps whose scores the rule averages. The loss judges single steps: averaged there too, it gains nothing."""
     average: float = 0.99
     """Share of the old in the running average of the weights."""
     dropout: float = 0.1
-    replayed: float = 0.25
-    """Share of a batch taken from the clips whose negatives lately scored highest (hard-example mining)."""
     carried: float = 0.5
     """Share of clips that start from the state another clip ended in."""
     validate_every: int = 300
@@ -113,7 +109,6 @@ class Training:
         self.step = 0
         self.best = Standing()
         self._carried: Tensor | None = None
-        self._hard: list[int] = []
 
     def run(self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation) -> None:
         """Train to the last step, validating on the way; Ctrl-C leaves a checkpoint from which the run goes on."""
@@ -139,7 +134,6 @@ class Training:
             "net": self.net.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
             "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
-            "hard": self._hard,
         }  # fmt: skip
         write_whole(self.folder / CHECKPOINT, _packed(state))
 
@@ -160,7 +154,6 @@ class Training:
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch_rng"])
         self.step, self.best, self._carried = state["step"], Standing(**state["best"]), state["carried"]
-        self._hard = state["hard"]
 
     def _learning_rate(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
@@ -168,13 +161,10 @@ class Training:
         return self.recipe.learning_rate * rise * max(fall, 0.01)
 
     def _learn(self, examples: Examples) -> float:
-        numbers = self._numbers(examples)
-        frames, asked = self._batch([examples[number] for number in numbers])
+        frames, asked = self._batch(examples.draw(self.rng, self.recipe.batch))
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
-        logits = smoothed(logits, self.recipe.smoothing)
         self._carried = after.gru.detach()
-        self._remember_hard(numbers, logits.detach().masked_fill(asked != 0, -torch.inf).amax(dim=1))
         second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
         loss = max_pooling_loss(logits, asked, block=second)
         self.optimiser.zero_grad()
@@ -185,19 +175,6 @@ class Training:
         self.average.update_parameters(self.net)
         self.step += 1
         return float(loss.detach())
-
-    def _numbers(self, examples: Examples) -> list[int]:
-        """The clips of a batch: any, and some of those that were hard."""
-        again = min(round(self.recipe.replayed * self.recipe.batch), len(self._hard))
-        hard = [self._hard[at] for at in self.rng.choice(len(self._hard), again, replace=False)] if again else []
-        return examples.draw(self.rng, self.recipe.batch - again) + hard
-
-    def _remember_hard(self, numbers: list[int], worst: Tensor) -> None:
-        """Keep those of a batch whose worst negative (B,) scored highest, if high, in place of the longest kept."""
-        for at in worst.topk(min(_HARD_A_STEP, len(worst))).indices.tolist():
-            if worst[at] > _HARD_LOGIT:
-                self._hard.append(numbers[at])
-        self._hard = self._hard[-_HARD_KEPT:]
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""

@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kws.decision import moving_mean
 from kws.events import Event
-from kws.loss import max_pooling_loss, smoothed
+from kws.loss import max_pooling_loss
 from kws.targets import Window, coded, regions
 
 TIMES_S = 0.112 + np.arange(300) * 0.03
@@ -85,13 +84,3 @@ def test_a_positive_cut_at_its_beginning_asks_nothing() -> None:
     assert regions(rows, TIMES_S, WINDOW, from_s=2.1).max() == 0
     assert set(regions(rows, TIMES_S, WINDOW, from_s=2.1)[(TIMES_S > 2.4) & (TIMES_S < 2.8)]) == {-1}
     assert regions(rows, TIMES_S, WINDOW, from_s=2.0).max() == 1
-
-
-@pytest.mark.parametrize("width", [1, 2, 5])
-def test_the_loss_averages_as_the_rule_does(width: int) -> None:
-    logits = torch.from_numpy(np.random.default_rng(0).normal(0, 4, (2, 30)).astype(np.float32)).requires_grad_()
-    averaged = smoothed(logits, width)
-    for row, scores in zip(averaged.detach(), torch.sigmoid(logits.detach()).numpy(), strict=True):
-        np.testing.assert_allclose(torch.sigmoid(row).numpy(), moving_mean(scores, width), atol=1e-5)
-    averaged.sum().backward()
-    assert bool(torch.isfinite(logits.grad).all())  # type: ignore[arg-type]

@@ -154,7 +154,7 @@ def test_an_untrained_folder_cannot_be_released(tmp_path: Path) -> None:
 def test_the_ring_of_examples_replaces_the_oldest() -> None:
     ring = Examples(3)
     ring.add((np.full((5, 2), number, np.float16), np.zeros((0, 3), np.float32)) for number in range(5))
-    assert sorted(ring[number][0][0, 0] for number in ring.draw(np.random.default_rng(0), 8)) == [2, 3, 4]
+    assert sorted(frames[0, 0] for frames, _ in ring.draw(np.random.default_rng(0), 8)) == [2, 3, 4]
 
 
 def test_no_examples_are_refused() -> None:

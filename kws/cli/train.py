@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -155,7 +156,8 @@ def _train(recipe: Recipe, out: Path, material: _Material, validation: Validatio
     try:
         examples = Examples(count or _POOL)
         first = 0 if count else training.step * _FRESH
-        for heard in _heard(clips, recipe, first, count or _POOL, workers, label="clips"):
+        every_core = (os.cpu_count() or 1) if workers else 0
+        for heard in _heard(clips, recipe, first, count or _POOL, every_core, label="clips"):
             examples.add(heard)
         fresh = None if count else _heard(clips, recipe, first + _POOL, recipe.steps * _FRESH, workers)
         training.run(examples, fresh, validation)
