@@ -44,7 +44,7 @@ _RATES = (0.5, 1.0, 2.0, 4.0)
 class Recipe:
     """How a net is trained."""
 
-    steps: int = 1800
+    steps: int = 1500
     batch: int = 64
     crop_s: float = 5.0
     """Length of the stretch of each clip that a batch takes, from anywhere in it."""

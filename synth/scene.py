@@ -51,7 +51,7 @@ class Ranges:
     """Chances of each kind of noise; where no recorded sound is given, "sound" is coloured noise."""
     quiet: float = 0.12
     """Share of scenes with no noise but the floor."""
-    recorded: float = 0.35
+    recorded: float = 0.55
     """Share of scenes that are nothing but a stretch of recorded negatives, where those are given."""
     tilt_db: Range = (-9.0, 9.0)
     """Slope of the microphone's colour from 100 Hz to 8 kHz."""
