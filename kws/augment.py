@@ -27,7 +27,7 @@ class Variety:
 
     focus: float = 0.8
     """Share of stretches that lie about one of the clip's events, if it has any."""
-    tempo: tuple[float, float] = (0.8, 1.25)
+    tempo: tuple[float, float] = (0.7, 1.35)
     """Frames of the clip for one of the stretch, log-uniform: time alone is changed."""
     tract: tuple[float, float] = (0.87, 1.15)
     """Factor of all frequencies, log-uniform, as of a longer or shorter vocal tract (N. Jaitly and G. Hinton, 2013)."""
