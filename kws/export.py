@@ -79,7 +79,7 @@ def _graph(net: Net) -> onnx.GraphProto:
 
 
 def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
-    """Convolution with both batch norms folded in, GRU layers, head."""
+    """Convolution with the batch norm folded in, GRU layers, head."""
     kernel, bias = _folded_convolution(net)
     constants = {
         "conv_w": kernel[:, None], "conv_b": bias, "unit": np.array([1]), "last": np.array([3]),
@@ -121,13 +121,10 @@ def _idle_branch(net: Net, states: list[str]) -> onnx.GraphProto:
 
 
 def _folded_convolution(net: Net) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel (C, K, M) and bias (C,) that take raw log-mel frames and give what the second batch norm gives."""
-    weight = _array(net.conv.weight).astype(np.float64)
-    scale_in = 1 / np.sqrt(_array(net.norm_in.running_var) + net.norm_in.eps)
+    """Kernel (C, K, M) and bias (C,) that take log-mel frames and give what the batch norm gives."""
     scale = _array(net.norm.weight) / np.sqrt(_array(net.norm.running_var) + net.norm.eps)
-    weight = weight * scale_in[None, :, None] * scale[:, None, None]
+    weight = _array(net.filters).astype(np.float64) * scale[:, None, None]
     bias = _array(net.norm.bias) - scale * _array(net.norm.running_mean)
-    bias = bias - (weight * _array(net.norm_in.running_mean)[None, :, None]).sum(axis=(1, 2))
     return weight.transpose(0, 2, 1).astype(np.float32), bias.astype(np.float32)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kws.config import FrontEnd, Shape
 
@@ -30,7 +31,6 @@ class Net(nn.Module):
     def __init__(self, front_end: FrontEnd, shape: Shape, dropout: float = 0.1) -> None:
         super().__init__()
         self.front_end, self.shape = front_end, shape
-        self.norm_in = nn.BatchNorm1d(front_end.bands, affine=False)
         self.conv = nn.Conv1d(front_end.bands, shape.channels, shape.kernel, stride=shape.stride, bias=False)
         self.norm = nn.BatchNorm1d(shape.channels)
         self.gru = nn.GRU(
@@ -38,6 +38,11 @@ class Net(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(shape.hidden, 1)
+
+    @property
+    def filters(self) -> Tensor:
+        """The convolution's weights (C, M, kernel), each filter's made to sum to 0: it is deaf to the level of the sound."""
+        return self.conv.weight - self.conv.weight.mean(dim=(1, 2), keepdim=True)
 
     def blank_state(self, clips: int) -> State:
         """The state before any sound, as the listener starts from."""
@@ -55,7 +60,7 @@ class Net(nn.Module):
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
             return frames.new_zeros(len(frames), 0), State(conv=kept, gru=state.gru)
-        hidden = torch.relu(self.norm(self.conv(self.norm_in(window.transpose(1, 2))))).transpose(1, 2)
+        hidden = torch.relu(self.norm(functional.conv1d(window.transpose(1, 2), self.filters, stride=self.shape.stride))).transpose(1, 2)
         hidden, after = self.gru(self.dropout(hidden), state.gru)
         return self.head(self.dropout(hidden)).squeeze(-1), State(conv=kept, gru=after)
 

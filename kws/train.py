@@ -48,7 +48,7 @@ class Recipe:
     batch: int = 64
     crop_s: float = 5.0
     """Length of the stretch of each clip that a batch takes, from anywhere in it."""
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
