@@ -1,7 +1,8 @@
 """The net: Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
 
 B clips, T frames, M mel bands, N steps, C channels, H hidden units, L layers. It is causal and pads nothing: step n
-sees the frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it.
+sees the frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it. A filter's weights sum
+to 0: a level is a constant added to log-mel frames, and changes nothing above the front end's floor.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Net(nn.Module):
 
     @property
     def filters(self) -> Tensor:
-        """The convolution's weights (C, M, kernel), each filter's made to sum to 0: it is deaf to the level of the sound."""
+        """The convolution's weights (C, M, kernel), each filter's sum made 0, so that it is deaf to level."""
         return self.conv.weight - self.conv.weight.mean(dim=(1, 2), keepdim=True)
 
     def blank_state(self, clips: int) -> State:
@@ -60,7 +61,8 @@ class Net(nn.Module):
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
             return frames.new_zeros(len(frames), 0), State(conv=kept, gru=state.gru)
-        hidden = torch.relu(self.norm(functional.conv1d(window.transpose(1, 2), self.filters, stride=self.shape.stride))).transpose(1, 2)
+        columns = functional.conv1d(window.transpose(1, 2), self.filters, stride=self.shape.stride)
+        hidden = torch.relu(self.norm(columns)).transpose(1, 2)
         hidden, after = self.gru(self.dropout(hidden), state.gru)
         return self.head(self.dropout(hidden)).squeeze(-1), State(conv=kept, gru=after)
 

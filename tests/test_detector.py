@@ -105,6 +105,12 @@ def test_torch_carries_state_as_the_stream_does(tiny_net: Net) -> None:
     torch.testing.assert_close(torch.cat((first, second), 1), whole, atol=1e-5, rtol=0)
 
 
+def test_the_level_of_the_frames_changes_nothing(tiny_net: Net) -> None:
+    frames = torch.randn(1, 200, 40, generator=torch.Generator().manual_seed(1)) * 3 - 6
+    with torch.inference_mode():
+        torch.testing.assert_close(tiny_net(frames)[0], tiny_net(frames + 4.0)[0], atol=1e-4, rtol=0)
+
+
 def test_two_detectors_share_weights_but_no_state(detector: Detector) -> None:
     first, second = detector.fork(), detector.fork()
     assert first.model is second.model
