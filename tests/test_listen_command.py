@@ -421,5 +421,5 @@ def test_the_shipped_detector_hears_the_bundled_recording(run: Run) -> None:
     assert code == 0
     heard, said, false = map(int, re.findall(r"\d+", out.splitlines()[-1]))
     assert said == 5
-    assert heard >= 4, "the first shipped detector misses one; no later one may miss more"
-    assert false == 0
+    assert heard == 5
+    assert false <= 2, "it takes 'act it late' and 'acclimate' for the word; no later one may take more"
