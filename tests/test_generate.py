@@ -348,7 +348,7 @@ def test_the_command_makes_a_dataset_from_a_bank(
     assert "4 of 4 clips" in said.err
     assert "s left" in said.err
     recordings = read_manifest(out)
-    assert {event.word for recording in recordings for event in recording.events} >= {"activate", "active"}
+    assert {event.word for recording in recordings for event in recording.events} > {"activate"}
     assert all(len(read_audio(recording.audio)) == 160_000 for recording in recordings)
     kws_generate(monkeypatch, tmp_path / "one", "--bank", bank, "--clips", 4, "--workers", 1)
     assert tree(out) == tree(tmp_path / "one")
