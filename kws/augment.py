@@ -88,7 +88,8 @@ def augmented(
 def _tract(frames: Tensor, front_end: FrontEnd, variety: Variety, rng: np.random.Generator) -> Tensor:
     """Every clip with its frequencies scaled: each band reads, between bands, where its frequency came from."""
     centres_hz = band_centres_hz(front_end)
-    factor = np.exp(rng.uniform(*np.log(variety.tract), (len(frames), 1)))
+    long, short = np.log(variety.tract)
+    factor = np.exp(rng.uniform(long, short, (len(frames), 1)))
     at = np.interp(centres_hz * factor, centres_hz, np.arange(len(centres_hz)))
     distance = np.abs(at[:, None, :] - np.arange(len(centres_hz))[None, :, None])
     return torch.bmm(frames, torch.from_numpy(np.maximum(0, 1 - distance).astype(np.float32)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from importlib import resources
 
-from synth.bank import Kind
-
 
 def words() -> list[str]:
     """Everyday words and short phrases."""
@@ -23,7 +21,7 @@ def foreign_sentences() -> list[tuple[str, str]]:
     return [(language, sentence) for language, sentence in pairs]
 
 
-def near_misses(word: str) -> dict[str, Kind]:
+def near_misses(word: str) -> dict[str, str]:
     """What sounds like `word`, as near-miss or as containing it whole; empty if we have no list for it."""
     name = f"near_misses/{word.replace(' ', '_')}.txt"
     if not resources.files("synth").joinpath("texts", name).is_file():
