@@ -1,6 +1,6 @@
 """What is done to a clip's log-mel frames each time training draws it, so that none is met twice alike.
 
-Everything works on frames, where it is nearly free. B clips, T frames, M mel bands, E events, S speed.
+Everything works on frames, where it is nearly free. B clips, T frames, M mel bands, E events.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kws.config import FrontEnd
+from kws.examples import Heard
 from kws.features import band_centres_hz
 
 _NEPERS_PER_DB = math.log(10) / 10
 """Of power."""
+_AFTER_S = 0.3
+"""Of the clip, kept behind the event that a stretch lies about: its steps answer a little late."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +45,8 @@ class Variety:
 
 
 def stretches(
-    clips: Sequence[tuple[NDArray[np.float16], NDArray[np.float32]]], length: int, hop_s: float,
-    variety: Variety, rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:  # fmt: skip
+    clips: Sequence[Heard], length: int, hop_s: float, variety: Variety, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
     """A stretch (length, M) of each clip (T, M) at another tempo, and its events (E, 3) on the stretch's own clock.
 
     The length is cut to what the shortest clip allows.
@@ -59,7 +61,7 @@ def stretches(
         begin = rng.uniform(0, max(0.0, last))
         if len(rows) and rng.random() < variety.focus:
             start_s, end_s, _ = rows[rng.integers(len(rows))]
-            low, high = end_s / hop_s + 30 - (length - 1) * tempo, start_s / hop_s
+            low, high = (end_s + _AFTER_S) / hop_s - (length - 1) * tempo, start_s / hop_s
             begin = min(max(0.0, rng.uniform(min(low, high), high)), max(0.0, last))
         at = np.minimum(begin + np.arange(length) * tempo, len(frames) - 1)
         below = np.minimum(at.astype(np.int64), len(frames) - 2)
@@ -95,20 +97,16 @@ def _tract(frames: Tensor, front_end: FrontEnd, variety: Variety, rng: np.random
     return torch.bmm(frames, torch.from_numpy(np.maximum(0, 1 - distance).astype(np.float32)))
 
 
-def _overlaid(
-    frames: Tensor, eventless: NDArray[np.bool_], variety: Variety, rng: np.random.Generator
-) -> Tensor:  # fmt: skip
+def _overlaid(frames: Tensor, eventless: NDArray[np.bool_], variety: Variety, rng: np.random.Generator) -> Tensor:
     """Some clips with another's power added, if that one holds no event."""
     under = np.flatnonzero(eventless)
     if not len(under):
         return frames
     other = torch.from_numpy(rng.choice(under, len(frames)))
-    loud = torch.quantile(frames.logsumexp(dim=2), 0.9, dim=1)
-    snr = rng.uniform(*variety.overlay_snr_db, len(frames)) * _NEPERS_PER_DB
-    shift = loud - loud[other] - torch.from_numpy(snr.astype(np.float32))
-    chosen = torch.from_numpy(rng.random(len(frames)) < variety.overlaid)
-    mixed = torch.logaddexp(frames, frames[other] + shift[:, None, None])
-    return torch.where(chosen[:, None, None], mixed, frames)
+    loud = torch.quantile(frames.logsumexp(dim=2), 0.9, dim=1)[:, None, None]
+    snr = _column(rng.uniform(*variety.overlay_snr_db, len(frames)) * _NEPERS_PER_DB)
+    chosen = torch.from_numpy(rng.random(len(frames)) < variety.overlaid)[:, None, None]
+    return torch.where(chosen, torch.logaddexp(frames, frames[other] + (loud - loud[other] - snr)), frames)
 
 
 def _column(values: NDArray[np.float64]) -> Tensor:

@@ -36,16 +36,14 @@ def coded(events: Sequence[Event]) -> NDArray[np.float32]:
     return np.array(rows, np.float32).reshape(-1, 3)
 
 
-def regions(
-    rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Window, from_s: float = 0.0
-) -> NDArray[np.int8]:
+def regions(rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Window) -> NDArray[np.int8]:
     """What each step (N,) is asked, given events (E, 3) and the seconds of sound behind each step.
 
-    A positive whose window lies wholly outside the clip is left out, and one that began before `from_s`, where the clip
-    was cut, is free; positives are numbered from 1 in the order given.
+    A positive whose window lies wholly outside the clip is left out, and one that began before the clip
+    did is free; positives are numbered from 1 in the order given.
     """
     asked = np.zeros(len(times_s), np.int8)
-    whole = [(start_s, end_s, code if start_s >= from_s else FREE) for start_s, end_s, code in rows]
+    whole = [(start_s, end_s, code if start_s >= 0 else FREE) for start_s, end_s, code in rows]
     for start_s, end_s, code in whole:
         low_s = end_s - window.free_before_s if code == POSITIVE else start_s
         asked[(times_s >= low_s) & (times_s <= end_s + window.free_after_s)] = -1

@@ -22,12 +22,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def tiny_net() -> Net:
     """A seeded random net whose scores vary: batch norm set as if it had met log-mel frames, the head made bold."""
-    torch.manual_seed(5)
+    torch.manual_seed(214)
     net = Net(FrontEnd(), Shape(channels=8, kernel=9, stride=3, hidden=8, layers=2)).eval()
     with torch.no_grad():
         net.norm.running_var.copy_(torch.rand(8) + 0.5)
-        net.head.weight.mul_(12)
-        net.head.bias.sub_(2.2)
+        net.head.weight.mul_(6)
     return net
 
 

@@ -80,7 +80,7 @@ def test_free_steps_cost_nothing() -> None:
 
 
 def test_a_positive_cut_at_its_beginning_asks_nothing() -> None:
-    rows = coded([Event(word="a", start=2.0, end=2.6)])
-    assert regions(rows, TIMES_S, WINDOW, from_s=2.1).max() == 0
-    assert set(regions(rows, TIMES_S, WINDOW, from_s=2.1)[(TIMES_S > 2.4) & (TIMES_S < 2.8)]) == {-1}
-    assert regions(rows, TIMES_S, WINDOW, from_s=2.0).max() == 1
+    cut = coded([Event(word="a", start=0.0, end=0.6)]) - np.array([0.1, 0.1, 0], np.float32)
+    assert regions(cut, TIMES_S, WINDOW).max() == 0
+    assert set(regions(cut, TIMES_S, WINDOW)[(TIMES_S > 0.3) & (TIMES_S < 0.7)]) == {-1}
+    assert asked_of(Event(word="a", start=0.0, end=0.6)).max() == 1

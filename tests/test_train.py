@@ -30,13 +30,7 @@ from synth.scene import Ranges
 from synth.stage import Stage
 
 RECIPE = Recipe(
-    steps=12,
-    batch=8,
-    warm_up=4,
-    average=0.8,
-    validate_every=6,
-    dropout=0.1,
-    shape=Shape(channels=16, hidden=16, layers=1),
+    steps=12, batch=8, warm_up=4, average=0.8, validate_every=6, shape=Shape(channels=16, hidden=16, layers=1)
 )
 SOURCE = Source(word="activate", made_from="tones", licences=("tones: ours",))
 EASY = Ranges(duration_s=4.0, snr_db=(20, 30), level_db=(-25, -15), positives=(0.3, 0.7), negatives=(1, 2), no_room=1)
