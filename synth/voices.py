@@ -1,9 +1,9 @@
-"""The voices we may use, which split each belongs to, and what every speech engine gives back."""
+"""What every speech engine takes and gives, the voices we may use, and which split each belongs to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,17 @@ class EngineMissing(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Saying:
+    """What is to be said."""
+
+    text: str
+    language: str = "en-us"
+    """As eSpeak names it: en-us, en, de, fr, es …"""
+    ipa: str = ""
+    """Phonemes to be said instead of the text's own, as eSpeak writes them (letters of one phoneme tied by ^)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Speech:
     """What an engine said."""
 
@@ -47,3 +58,27 @@ class Speech:
     rate_hz: int
     voice: str
     """`engine:voice`, with `+` between the parents of a blend."""
+
+
+class Engine(Protocol):
+    """Says a text in a voice.
+
+    Making one opens nothing and it can be pickled until it first speaks, so that worker processes can be given it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What stands before the colon in `engine:voice`."""
+
+    @property
+    def identity(self) -> str:
+        """What its sound depends on besides text, voice and seed: model, version. Part of the cache's key."""
+
+    def voices(self, split: Split, language: str) -> tuple[str, ...]:
+        """Those of a split that can speak a language; empty if none can."""
+
+    def speak(self, saying: Saying, voice: str, seed: int) -> Speech:
+        """Say it; the seed draws the manner: pace, pitch, ending. Raises EngineMissing, or ValueError if it cannot."""
+
+    def close(self) -> None:
+        """End what was opened."""
