@@ -1,7 +1,7 @@
 """A bank: spoken clips with what was said, by whom, and for which split.
 
-On disk a bank is a folder with `index.jsonl` and packs: Ogg Opus files that hold the clips of one split and engine one
-after the other, since thousands of tiny files would be mostly headers. S samples.
+On disk a bank is a folder with `index.jsonl` and packs: FLAC or, smaller and slower to write, Ogg Opus files that hold
+the clips of one split and engine one after the other, since thousands of tiny files would be mostly headers. S samples.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import numpy as np
 
 from kws.audio import RATE_HZ, Samples, read_audio, write_audio
 from kws.errors import Failure
-from kws.files import write_whole
+from kws.files import cannot_write, write_whole
 from synth.voices import Split
 
 Kind = Literal["positive", "near-miss", "containing", "negative", "sentence"]
+Suffix = Literal[".flac", ".ogg"]
 
+INDEX = "index.jsonl"
 _GAP_S = 0.1
 _PACK_S = 300.0
 
@@ -33,7 +35,7 @@ class Clip:
     """positive, near-miss, containing (the word is inside a longer one), negative or sentence."""
     split: str
     voice: str
-    """`engine:voice`, with `+` between the parents of a blend."""
+    """`engine:voice`, with `+` between the parents of a blend, and `~` behind a voice that another mouth was made from."""
     speed: float
     samples: Samples
     """(S,) at 16 kHz."""
@@ -45,26 +47,37 @@ class Bank:
 
     word: str
     clips: tuple[Clip, ...]
+    language: str = "en-us"
+    """Of the word."""
+    licences: tuple[str, ...] = ()
+    """One sentence for each source of its sound."""
 
     def select(self, split: Split, *kinds: Kind) -> list[Clip]:
         """The clips of a split, of all kinds or only of those named."""
         return [clip for clip in self.clips if clip.split == split and (not kinds or clip.kind in kinds)]
 
 
-def write_bank(folder: Path, word: str, clips: list[Clip]) -> None:
-    """Write packs and, last, the index that names them, so that a half-written bank is never taken for a whole one."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_bank(folder: Path, bank: Bank, suffix: Suffix = ".flac") -> None:
+    """Write packs and, last, the index that names them, so that a half-written bank is never taken for a whole one.
+
+    Raises Failure if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     gap = np.zeros(round(_GAP_S * RATE_HZ), np.float32)
-    lines = [json.dumps({"word": word})]
+    head = {"word": bank.word, "language": bank.language, "licences": bank.licences}
+    lines = [json.dumps(head)]
     packs: dict[tuple[str, str], list[list[Clip]]] = {}
-    for clip in clips:
+    for clip in bank.clips:
         groups = packs.setdefault((clip.split, clip.voice.split(":")[0]), [[]])
         if sum(len(held.samples) for held in groups[-1]) > _PACK_S * RATE_HZ:
             groups.append([])
         groups[-1].append(clip)
     for (split, engine), groups in packs.items():
         for number, group in enumerate(groups):
-            name = f"{split}-{engine}-{number:02d}.ogg"
+            name = f"{split}-{engine}-{number:02d}{suffix}"
             pieces, position = [], 0
             for clip in group:
                 entry = {
@@ -75,20 +88,21 @@ def write_bank(folder: Path, word: str, clips: list[Clip]) -> None:
                 pieces += [clip.samples, gap]
                 position += len(clip.samples) + len(gap)
             write_audio(folder / name, np.concatenate(pieces))
-    write_whole(folder / "index.jsonl", ("\n".join(lines) + "\n").encode())
+    write_whole(folder / INDEX, ("\n".join(lines) + "\n").encode())
 
 
 def read_bank(folder: Path) -> Bank:
     """Read a bank. Raises Failure if there is none, or if a pack is missing or cut short."""
-    index = folder / "index.jsonl"
+    index = folder / INDEX
     if not index.is_file():
-        raise Failure(f"no bank in {folder} (index.jsonl is missing): build one with scripts/build_bank {folder}.")
+        raise Failure(f"no bank in {folder} ({INDEX} is missing): leave --bank out, and kws speaks one itself.")
     try:
         head, *entries = (json.loads(line) for line in index.read_text(encoding="utf-8").splitlines())
         packs = {name: read_audio(folder / name) for name in dict.fromkeys(entry["pack"] for entry in entries)}
-        return Bank(word=head["word"], clips=tuple(_cut(packs[entry["pack"]], entry) for entry in entries))
+        clips = tuple(_cut(packs[entry["pack"]], entry) for entry in entries)
+        return Bank(**{"language": "en-us", **head, "licences": tuple(head.get("licences", ()))}, clips=clips)
     except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"the bank in {folder} is damaged ({error}): build it again with scripts/build_bank.") from error
+        raise Failure(f"the bank in {folder} is damaged ({error}): delete the folder and build it again.") from error
 
 
 def _cut(pack: Samples, entry: dict[str, Any]) -> Clip:

@@ -74,6 +74,10 @@ class Engine(Protocol):
     def identity(self) -> str:
         """What its sound depends on besides text, voice and seed: model, version. Part of the cache's key."""
 
+    @property
+    def licence(self) -> str:
+        """One sentence for what is made with it: whose it is and under which terms."""
+
     def voices(self, split: Split, language: str) -> tuple[str, ...]:
         """Those of a split that can speak a language; empty if none can."""
 

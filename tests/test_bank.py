@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("synth.bank._PACK_S", 5.0)
-        write_bank(folder, WRITTEN.word, list(WRITTEN.clips))
+        write_bank(folder, WRITTEN, ".ogg")
     return folder
 
 
@@ -71,7 +71,7 @@ def test_a_clip_holds_nothing_of_its_neighbours(tmp_path: Path) -> None:
         Clip(text=str(number), kind="negative", split="train", voice="tone:a", speed=1.0, samples=samples)
         for number, samples in enumerate((loud, silent, loud))
     ]
-    write_bank(tmp_path, "activate", clips)
+    write_bank(tmp_path, Bank(word="activate", clips=tuple(clips)), ".ogg")
     assert np.abs(read_bank(tmp_path).clips[1].samples).max() < 0.01
 
 
@@ -83,7 +83,7 @@ def test_clips_are_chosen_by_split_and_kind() -> None:
 def test_a_bank_that_could_not_be_written_whole_is_no_bank(tmp_path: Path) -> None:
     (tmp_path / ".train-tone-00.ogg.part").mkdir()
     with pytest.raises(Failure, match="cannot write"):
-        write_bank(tmp_path, "activate", list(WRITTEN.clips[:1]))
+        write_bank(tmp_path, Bank(word="activate", clips=WRITTEN.clips[:1]))
     with pytest.raises(Failure, match="no bank in"):
         read_bank(tmp_path)
 
@@ -169,7 +169,7 @@ def test_a_bank_with_its_own_words_and_sentences_stands_alone(starter: Bank, fol
 
 def test_the_starter_bank_adds_words_to_a_bank_that_has_none(starter: Bank, tmp_path: Path) -> None:
     positives = [clip for clip in small_bank("lantern").clips if clip.kind == "positive"]
-    write_bank(tmp_path, "lantern", positives[:2])
+    write_bank(tmp_path, Bank(word="lantern", clips=tuple(positives[:2])))
     lantern, added = open_banks([tmp_path])
     assert lantern.word == "lantern"
     assert added is starter

@@ -74,7 +74,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clip(8, "test", "kokoro:hf_beta", "near-miss"),
     ]  # fmt: skip
     folder = tmp_path_factory.mktemp("bank")
-    write_bank(folder, "beep", clips)
+    write_bank(folder, Bank(word="beep", clips=tuple(clips)), ".ogg")
     return folder
 
 

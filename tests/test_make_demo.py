@@ -14,7 +14,7 @@ import pytest
 
 from kws.audio import RATE_HZ, Samples, active_rms, decibels, frame_levels, read_audio, rms
 from kws.events import Event, Recording, from_line
-from synth.bank import Clip, read_bank, write_bank
+from synth.bank import Bank, Clip, read_bank, write_bank
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "make_demo"
 
@@ -44,7 +44,7 @@ def small_bank(folder: Path) -> Path:
         for engine in ("kokoro", "espeak")
         for number, (text, kind, split, seconds) in enumerate(said)
     ]
-    write_bank(folder, "activate", clips)
+    write_bank(folder, Bank(word="activate", clips=tuple(clips)), ".ogg")
     return folder
 
 

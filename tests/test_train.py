@@ -160,7 +160,7 @@ def test_no_examples_are_refused() -> None:
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank, a dataset and a validation set on disk."""
     folder = tmp_path_factory.mktemp("sets")
-    write_bank(folder / "bank", "activate", list(small_bank().clips))
+    write_bank(folder / "bank", small_bank())
     kws_command("generate", str(folder / "data"), "--bank", str(folder / "bank"), "--clips", "10", "--workers", "1")
     positives, negatives = folder / "validation" / "positives", folder / "validation" / "negatives" / "speech_x"
     positives.mkdir(parents=True)
