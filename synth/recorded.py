@@ -13,25 +13,40 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, resample
 from kws.errors import Failure
-from kws.events import audio_files
+from synth.corpus import Spoken, open_corpus
+from synth.voices import Split
 
 _BLOCK = 60 * RATE_HZ
-_BACKGROUND = ("music", "effects", "noise")
+_BACKGROUND = ("music", "effects", "noise", "background")
 
 
 class Recordings:
-    """The files of a folder: those below a subfolder named music…, effects… or noise… are background, the rest talk."""
+    """The files of a corpus: those below a subfolder named music…, effects… or noise… are background, the rest talk."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Raises Failure if a folder is named that holds no sound."""
-        files = [] if folder is None else list(audio_files(folder))
-        background = [
-            path for path in files
-            if folder and any(part.startswith(_BACKGROUND) for part in path.relative_to(folder).parts[:-1])
-        ]  # fmt: skip
-        talk = [path for path in files if path not in set(background)]
+    def __init__(self, place: Path | None, *, without: str = "", split: Split = "train") -> None:
+        """Open a place; files known to hold the word `without` are left out, those of no use are told in `skipped`.
+
+        Raises Failure if a place is named that has no sound, or none without the word.
+        """
+        self.files: list[Path] = []
+        self.talk_files = self.sound_files = 0
+        self.skipped: tuple[str, ...] = ()
+        if place is None:
+            return
+        corpus = open_corpus(place)
+        spoken = corpus.without(without, split) if without else corpus.of(split)
+        if not spoken:
+            count = len(corpus.recordings)
+            besides = f" without {without!r}" if without else ""
+            raise Failure(
+                f"none of the {count} recordings in {place} is one{besides} in the {split} split: name others."
+            )
+        home = place if place.is_dir() else place.parent
+        background = [each.path for each in spoken if _is_background(each, home)]
+        talk = [each.path for each in spoken if not _is_background(each, home)]
         self.files = talk + background
         self.talk_files, self.sound_files = len(talk), len(background)
+        self.skipped = corpus.skipped
 
     @property
     def names_and_sizes(self) -> list[tuple[str, int]]:
@@ -39,28 +54,55 @@ class Recordings:
         return [(path.name, path.stat().st_size) for path in self.files]
 
     def excerpt(self, number: int, share: float, total: int) -> Samples:
-        """So many samples of a file, from about that share of it on; a shorter file is repeated."""
-        path = self.files[number]
-        start = int(share * _frames(path))
-        block = _block(path, start // _BLOCK)
-        offset = min(start % _BLOCK, max(0, len(block) - total))
-        return np.resize(block[offset : offset + total].astype(np.float32) / np.float32(32768), total)
+        """So many samples from about that share of a file on; what it lacks comes from the files that follow it.
+
+        Talk is followed by talk and background by background, the last by the first. A file that turns out to be
+        damaged gives nothing. Raises Failure if none of them can be read any longer.
+        """
+        first, count = (0, self.talk_files) if number < self.talk_files else (self.talk_files, self.sound_files)
+        pieces = [_excerpt(self.files[number], share, total)]
+        lacking = total - len(pieces[0])
+        passed = 0
+        while lacking > 0:
+            passed += 1
+            number = first + (number + 1 - first) % count
+            pieces.append(_block(self.files[number], 0)[:lacking])
+            lacking -= len(pieces[-1])
+            if passed > count and lacking == total:
+                raise Failure(f"{self.files[number]} and all like it can no longer be read: are they still there?")
+        return np.concatenate(pieces).astype(np.float32) / np.float32(32768)
+
+
+def _is_background(spoken: Spoken, home: Path) -> bool:
+    for root in (home, home.resolve()):
+        if spoken.path.is_relative_to(root):
+            folders = spoken.path.relative_to(root).parts[:-1]
+            return any(folder.strip("_").startswith(_BACKGROUND) for folder in folders)
+    return False
+
+
+def _excerpt(path: Path, share: float, total: int) -> NDArray[np.int16]:
+    """At most `total` samples from about that share of a file on."""
+    start = int(share * _frames(path))
+    block = _block(path, start // _BLOCK)
+    offset = min(start % _BLOCK, max(0, len(block) - total))
+    return block[offset : offset + total]
 
 
 @lru_cache(maxsize=4096)
 def _frames(path: Path) -> int:
-    """Samples in a file at 16 kHz."""
+    """Samples in a file at 16 kHz; 0 if it cannot be read."""
     import soundfile
 
     try:
         return int(soundfile.info(str(path)).duration * RATE_HZ)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise Failure(f"{path} cannot be read as audio: take it out of the folder or convert it to WAV.") from error
+    except (soundfile.LibsndfileError, RuntimeError):
+        return 0
 
 
 @lru_cache(maxsize=320)
 def _block(path: Path, number: int) -> NDArray[np.int16]:
-    """A minute of a file at 16 kHz, kept since decoding is dearer than all else in a scene."""
+    """A minute of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
     import soundfile
 
     try:
@@ -68,8 +110,6 @@ def _block(path: Path, number: int) -> NDArray[np.int16]:
             sound.seek(min(number * _BLOCK * sound.samplerate // RATE_HZ, max(0, sound.frames - sound.samplerate)))
             samples = sound.read(_BLOCK * sound.samplerate // RATE_HZ, dtype="float32", always_2d=True)
             mono = resample(samples.mean(axis=1, dtype=np.float32), sound.samplerate)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise Failure(f"{path} cannot be read as audio: take it out of the folder or convert it to WAV.") from error
-    if len(mono) == 0:
-        raise Failure(f"{path} holds no sound: take it out of the folder.")
+    except (soundfile.LibsndfileError, RuntimeError):
+        return np.zeros(0, np.int16)
     return (np.clip(mono, -1, 1) * 32767).astype(np.int16)
