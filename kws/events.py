@@ -1,7 +1,7 @@
 """Labels: what was said when, in seconds, and the manifest that ties them to sound files.
 
 A dataset is a folder with `manifest.jsonl`, one recording a line:
-`{"audio": "audio/000000.flac", "duration": 10.0, "events": [{"word": "activate", "kind": "positive", "start": 1.2,
+`{"audio": "audio/000/000000.flac", "duration": 10.0, "events": [{"word": "activate", "kind": "positive", "start": 1.2,
 "end": 1.9}]}`.
 """
 

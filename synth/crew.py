@@ -30,15 +30,18 @@ _IN_HAND = 2
 _PATIENCE_S = 5.0
 
 
-def work(job: Job, numbers: Iterable[int], workers: int) -> Generator[tuple[int, Any], None, None]:
+def work(
+    job: Job, numbers: Iterable[int], workers: int, *, held: int | None = None
+) -> Generator[tuple[int, Any], None, None]:
     """(number, what the job gave for it), in the order in which they are done.
 
-    The job is pickled and lives in every worker. Raises the Failure that a job raised, and Failure if a worker dies.
+    The job is pickled and lives in every worker. `held`: a file descriptor that stays open, and with it a lock stays
+    locked, until the last worker has gone too. Raises the Failure that a job raised, and Failure if a worker dies.
     """
     waiting = iter(numbers)
     with contextlib.ExitStack() as home:
         with _one_thread(), _deaf():
-            crew = [home.enter_context(_Worker()) for _ in range(workers)]
+            crew = [home.enter_context(_Worker(held)) for _ in range(workers)]
         packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
         for worker in crew:
             worker.learn(packed)
@@ -57,10 +60,10 @@ def work(job: Job, numbers: Iterable[int], workers: int) -> Generator[tuple[int,
 class _Worker:
     """The parent's side of one worker process."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: int | None) -> None:
         self.in_hand = 0
         self.pipe, theirs = _context.Pipe()
-        self._process = _context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = _context.Process(target=_serve, args=(theirs, _Held(held)), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -108,6 +111,24 @@ class _Worker:
         return Failure(f"a worker process ended early (exit code {code}), for the reason printed above.")
 
 
+class _Held:
+    """A file descriptor, or none, that is open on the other side too once it has been pickled for a new process."""
+
+    def __init__(self, handle: int | None) -> None:
+        self._handle = handle
+
+    def __reduce__(self) -> tuple[Callable[[Any], _Held], tuple[Any]]:
+        if self._handle is None or sys.platform == "win32":
+            return _Held, (None,)
+        from multiprocessing.reduction import DupFd
+
+        return _received_handle, (DupFd(self._handle),)
+
+
+def _received_handle(duplicate: Any) -> _Held:
+    return _Held(duplicate.detach())
+
+
 _context = get_context("spawn")
 
 
@@ -151,7 +172,7 @@ def _block_interrupts() -> set[int]:
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}))
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, _held: _Held) -> None:
     """The worker's side: learn the job, then do it for every number until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     job: Job | None = _received(pipe)
@@ -160,8 +181,10 @@ def _serve(pipe: Connection) -> None:
             result = job(number)
         except Failure as failure:
             result = failure
-        with contextlib.suppress(ConnectionError):
+        try:
             pipe.send((number, result))
+        except ConnectionError:
+            return
 
 
 def _received(pipe: Connection) -> Any:

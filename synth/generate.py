@@ -1,8 +1,11 @@
 """A dataset on disk: scenes rendered by worker processes, each clip committed by its line in the manifest.
 
-A folder holds `dataset.json` (what it is made from), `audio/000000.flac`, `labels/000000.txt` (for Audacity) and
-`manifest.jsonl`. Clip i of seed s is always the same scene, so the manifest, written in order, is all that is needed to
-go on after a Ctrl-C or a kill: what it lists is done, whatever else lies there is made again, byte for byte.
+A folder holds `dataset.json` (what it is made from), `audio/000/000000.flac`, `labels/000/000000.txt` (for Audacity)
+and `manifest.jsonl`. Clip i of seed s is always the same scene, so the manifest, written in order, is all that is
+needed to go on after a Ctrl-C or a kill: what it lists is done, whatever else lies there is made again, byte for byte.
+
+A shard is a slice of the manifest: lines 3001 to 4000 name the files below audio/003 and labels/003 and no others, so
+whoever wants shard 3 alone takes those lines and these two folders, and has a dataset again.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,13 +31,18 @@ from synth.bank import Bank, read_bank, starter_bank
 from synth.crew import work
 
 DATASET = "dataset.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_FLAT_VERSION = 1
+"""All clips in one folder: still read by whoever takes the paths from the manifest, not gone on with."""
+_PATIENCE_S = 5.0
+"""How long the workers of a run that was killed may take to finish what they have in hand."""
 
 _PACKAGES = ("activate-kws", "numpy", "scipy", "soxr", "pyroomacoustics", "soundfile")
 """Those whose version may change a rendered byte."""
 _IDENTITY = {
-    "format_version": "format version", "word": "the word", "seed": "seed", "versions": "package versions",
-    "stage": "banks, recordings or ranges of fingerprint",
+    "format_version": "format version", "word": "the word", "language": "the language", "seed": "seed",
+    "versions": "package versions",
+    "stage": "banks, recordings or ranges of fingerprint", "shard_clips": "clips a shard",
 }  # fmt: skip
 
 
@@ -72,10 +81,14 @@ class Order:
     """What is asked for."""
 
     word: str
+    language: str
+    """As in en-us."""
     seed: int
     clips: int
     licences: tuple[str, ...] = ()
     """One sentence for each source of sound, kept with the dataset."""
+    shard_clips: int = 1000
+    """Clips in one folder, since programs that list folders grow slow with more."""
 
 
 def perform(stage: Stage, seed: int, number: int) -> Take:
@@ -105,15 +118,17 @@ def generate(out: Path, order: Order, stage: Stage, *, workers: int = 2) -> Gene
             "there must be at least one clip, seed 0 and one worker."
         )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone(out))
-        manifest = stack.enter_context(_settle(out, order, stage.fingerprint))
+        lock = stack.enter_context(_alone(out))
+        files = _Files(out=out, shard_clips=order.shard_clips)
+        manifest = stack.enter_context(_settle(files, order, stage.fingerprint))
         yield manifest.clips
         missing = [*manifest.lost(), *range(manifest.clips, order.clips)]
         if not missing:
             return
-        job = _MakeClip(out=out, seed=order.seed, stage=stage)
+        job = _MakeClip(files=files, seed=order.seed, stage=stage)
+        crew = work(job, missing, min(workers, len(missing)), held=lock)
         early: dict[int, str] = {}
-        for number, line in stack.enter_context(contextlib.closing(work(job, missing, min(workers, len(missing))))):
+        for number, line in stack.enter_context(contextlib.closing(crew)):
             early[number] = line
             while manifest.clips in early:
                 manifest.append(early.pop(manifest.clips))
@@ -121,28 +136,61 @@ def generate(out: Path, order: Order, stage: Stage, *, workers: int = 2) -> Gene
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Where clips lie: number 1234 as audio/001/001234.flac and labels/001/001234.txt."""
+
+    out: Path
+    shard_clips: int
+
+    def of(self, number: int) -> tuple[Path, Path]:
+        """The sound file and the label track of a clip."""
+        shard = f"{number // self.shard_clips:03d}"
+        audio, labels = (self.out / kind / shard for kind in ("audio", "labels"))
+        return audio / f"{number:06d}.flac", labels / f"{number:06d}.txt"
+
+    def are_there(self, number: int) -> bool:
+        """Whether a clip's files exist; a sound file that is empty, as a power cut may leave it, does not count."""
+        audio, labels = self.of(number)
+        return labels.is_file() and audio.is_file() and audio.stat().st_size > 0
+
+    def remove(self, numbers: range) -> None:
+        """Remove clips, whole or begun, and the shards that are empty without them."""
+        try:
+            for path in (path for number in numbers for path in self.of(number)):
+                path.unlink(missing_ok=True)
+                aside_of(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(self.out, error) from error
+        for folder in {path.parent for number in numbers for path in self.of(number)}:
+            with contextlib.suppress(OSError):  # it was never made, or holds clips that stay
+                folder.rmdir()
+
+
+@dataclass(frozen=True, kw_only=True)
 class _MakeClip:
     """Renders and writes a clip, and gives its manifest line; runs in a worker."""
 
-    out: Path
+    files: _Files
     seed: int
     stage: Stage
 
     def __call__(self, number: int) -> str:
         take = perform(self.stage, self.seed, number)
-        audio, labels = _files(self.out, number)
+        audio, labels = self.files.of(number)
+        for path in (audio, labels):
+            _make_folder(path.parent)
         write_audio(audio, take.samples)
         write_whole(labels, to_audacity(take.events).encode())
         duration = len(take.samples) / RATE_HZ
-        return to_line(Recording(audio=audio, duration=duration, events=take.events, about=take.about), self.out)
+        return to_line(Recording(audio=audio, duration=duration, events=take.events, about=take.about), self.files.out)
 
 
 class _Manifest:
     """The list of finished clips, always 0 to n - 1; a tail that a crash tore is cut off when it is opened."""
 
-    def __init__(self, out: Path) -> None:
-        self.path = out / MANIFEST
-        self._out = out
+    def __init__(self, files: _Files) -> None:
+        self.path = files.out / MANIFEST
+        self._files = files
         self.clips = self._whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []:
             if not self._is_next(line):
@@ -172,38 +220,48 @@ class _Manifest:
         self.clips += 1
 
     def lost(self) -> list[int]:
-        """Listed clips whose files are gone, or empty as a power cut may leave them."""
-        return [number for number in range(self.clips) if not _are_there(*_files(self._out, number))]
+        """Listed clips whose files are gone."""
+        return [number for number in range(self.clips) if not self._files.are_there(number)]
 
     def _is_next(self, line: bytes) -> bool:
         try:
-            audio = from_line(line.decode(), self._out).audio
+            audio = from_line(line.decode(), self._files.out).audio
         except (ValueError, KeyError, TypeError):
             return False
-        return line.endswith(b"\n") and audio == _files(self._out, self.clips)[0]
+        return line.endswith(b"\n") and audio == self._files.of(self.clips)[0]
 
 
 @contextlib.contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """Make the folder and hold it against a second run; the lock goes with the process, however that ends."""
+def _alone(out: Path) -> Iterator[int | None]:
+    """Make the folder and hold it against a second run, by a lock that goes with the last process that has it.
+
+    Workers get it too: those of a run that was killed are waited for, since they may be writing still.
+    """
     _make_folder(out)
     if sys.platform == "win32":
-        yield
+        yield None
         return
-    import fcntl
-
     handle = os.open(out, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise Failure(
-            f"another kws generate is writing to {out}: wait until it ends or name another folder."
-        ) from error
-    try:
-        yield
+        _lock(handle, out)
+        yield handle
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    import fcntl
+
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline_s:
+                raise Failure(
+                    f"another kws generate is writing to {out}: wait until it ends or name another folder."
+                ) from error
+            time.sleep(_PATIENCE_S / 100)
 
 
 def _make_folder(folder: Path) -> None:
@@ -213,44 +271,33 @@ def _make_folder(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def _settle(out: Path, order: Order, fingerprint: str) -> _Manifest:
+def _settle(files: _Files, order: Order, fingerprint: str) -> _Manifest:
     """See that the folder is empty or holds the beginning of what is ordered, and write down the order."""
+    out = files.out
     about = {
-        "format_version": FORMAT_VERSION, "word": order.word, "seed": order.seed, "clips": order.clips,
-        "stage": fingerprint, "versions": _versions(), "licences": list(order.licences),
+        "format_version": FORMAT_VERSION, "word": order.word, "language": order.language, "seed": order.seed,
+        "clips": order.clips, "shard_clips": order.shard_clips, "stage": fingerprint, "versions": _versions(),
+        "licences": list(order.licences),
     }  # fmt: skip
     before = _read_dataset(out)
     _refuse_another(out, before, about)
-    manifest = _Manifest(out)
+    manifest = _Manifest(files)
     if manifest.clips > order.clips:
         raise Misuse(
             f"{out} holds {manifest.clips} clips already, more than the {order.clips} asked for: "
             "ask for at least as many or name another folder."
         )
-    _clear(out, range(order.clips, before.get("clips", 0)))
+    files.remove(range(order.clips, before.get("clips", 0)))
     if before != about:
         write_whole(out / DATASET, (json.dumps(about, indent=2) + "\n").encode())
-    for folder in {path.parent for path in _files(out, 0)}:
-        _make_folder(folder)
     return manifest
-
-
-def _clear(out: Path, numbers: range) -> None:
-    """Remove clips that were begun for a larger order."""
-    try:
-        for number in numbers:
-            for path in _files(out, number):
-                path.unlink(missing_ok=True)
-                aside_of(path).unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(out, error) from error
 
 
 def _read_dataset(out: Path) -> dict[str, Any]:
     """What the folder was made from; nothing if it is new. Raises Failure if somebody else's files are in the way."""
     path = out / DATASET
     if not path.exists():
-        strange = [found for found in (out / MANIFEST, *(file.parent for file in _files(out, 0))) if found.exists()]
+        strange = [found for found in (out / name for name in (MANIFEST, "audio", "labels")) if found.exists()]
         if strange:
             raise Misuse(f"{strange[0]} is in the way and not by kws generate: name another folder.")
         return {}
@@ -261,6 +308,11 @@ def _read_dataset(out: Path) -> dict[str, Any]:
 
 
 def _refuse_another(out: Path, before: dict[str, Any], about: dict[str, Any]) -> None:
+    if before.get("format_version") == _FLAT_VERSION:
+        raise Misuse(
+            f"{out} was made by an older kws generate, with all clips in one folder: kws train reads it as it is, "
+            "but to make more clips name another folder."
+        )
     for key, said in _IDENTITY.items() if before else ():
         if before.get(key) != about[key]:
             was, now = _difference(before.get(key), about[key])
@@ -282,12 +334,3 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-def _files(out: Path, number: int) -> tuple[Path, Path]:
-    """The sound file and the label track of a clip."""
-    return out / "audio" / f"{number:06d}.flac", out / "labels" / f"{number:06d}.txt"
-
-
-def _are_there(audio: Path, labels: Path) -> bool:
-    return labels.is_file() and audio.is_file() and audio.stat().st_size > 0

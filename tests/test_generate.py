@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +23,23 @@ from kws.audio import read_audio
 from kws.cli import main
 from kws.errors import Failure, Misuse
 from kws.events import read_manifest
-from synth.bank import write_bank
+from synth.bank import Bank, write_bank
 from synth.generate import Order, Stage, generate, perform
 
 TESTS = Path(__file__).parent
 Tree = dict[str, bytes]
 
 
-def order(clips: int, *, word: str = "activate", seed: int = 3) -> Order:
-    return Order(word=word, seed=seed, clips=clips)
+def order(clips: int, *, word: str = "activate", seed: int = 3, shard_clips: int = 4) -> Order:
+    return Order(word=word, language="en-us", seed=seed, clips=clips, shard_clips=shard_clips)
 
 
 def fill(out: Path, stage: Stage, clips: int, workers: int = 1) -> list[int]:
     return list(generate(out, order(clips), stage, workers=workers))
+
+
+def audio_of(number: int) -> str:
+    return f"audio/{number // 4:03d}/{number:06d}.flac"
 
 
 def tree(out: Path) -> Tree:
@@ -51,28 +57,101 @@ def test_a_dataset_holds_the_scenes_of_its_seed(tmp_path: Path) -> None:
         assert recording.duration == 0.5
         np.testing.assert_allclose(read_audio(recording.audio), take.samples, atol=2 / 32768)
         (event,) = take.events
-        labels = (tmp_path / "set" / "labels" / f"{number:06d}.txt").read_text()
+        labels = (tmp_path / "set" / "labels" / "000" / f"{number:06d}.txt").read_text()
         assert labels == f"{event.start:.6f}\t{event.end:.6f}\tpositive: activate\n"
 
 
 def test_what_a_dataset_is_made_from_stands_beside_it(tmp_path: Path) -> None:
-    list(generate(tmp_path, Order(word="activate", seed=3, clips=1, licences=("free.",)), FakeStage()))
+    list(generate(tmp_path, replace(order(1), licences=("free.",)), FakeStage()))
     about = json.loads((tmp_path / "dataset.json").read_text())
-    assert (about["word"], about["seed"], about["clips"], about["stage"]) == ("activate", 3, 1, "fake")
+    assert (about["word"], about["language"], about["stage"]) == ("activate", "en-us", "fake")
+    assert (about["seed"], about["clips"], about["shard_clips"]) == (3, 1, 4)
     assert about["licences"] == ["free."]
     assert "numpy" in about["versions"]
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path: Path) -> None:
-    for workers in (1, 2, 3):
-        fill(tmp_path / str(workers), FakeStage(), 12, workers)
-    assert tree(tmp_path / "1") == tree(tmp_path / "2") == tree(tmp_path / "3")
+    for workers in (1, 2, 8):
+        fill(tmp_path / str(workers), FakeStage(), 18, workers)
+    assert tree(tmp_path / "1") == tree(tmp_path / "2") == tree(tmp_path / "8")
+    assert {audio_of(number) for number in range(18)} < tree(tmp_path / "1").keys()
 
 
 def test_another_seed_gives_other_scenes(tmp_path: Path) -> None:
     for seed in (1, 2):
         list(generate(tmp_path / str(seed), order(1, seed=seed), FakeStage()))
-    assert tree(tmp_path / "1")["audio/000000.flac"] != tree(tmp_path / "2")["audio/000000.flac"]
+    assert tree(tmp_path / "1")[audio_of(0)] != tree(tmp_path / "2")[audio_of(0)]
+
+
+# Shards
+
+
+def test_no_folder_of_a_dataset_gets_more_than_a_thousand_files() -> None:
+    assert Order(word="activate", language="en-us", seed=3, clips=1).shard_clips == 1000
+
+
+def test_a_slice_of_the_manifest_with_its_two_folders_is_a_dataset(tmp_path: Path) -> None:
+    whole, alone = tmp_path / "whole", tmp_path / "alone"
+    fill(whole, FakeStage(), 10)
+    lines = (whole / "manifest.jsonl").read_bytes().splitlines(keepends=True)
+    for shard, count in enumerate((4, 4, 2)):
+        for kind in ("audio", "labels"):
+            shutil.copytree(whole / kind / f"{shard:03d}", alone / kind / f"{shard:03d}")
+            assert len(list((alone / kind / f"{shard:03d}").iterdir())) == count
+        (alone / "manifest.jsonl").write_bytes(b"".join(lines[4 * shard : 4 * shard + 4]))
+        recordings = read_manifest(alone)
+        assert {recording.audio for recording in recordings} == set((alone / "audio").rglob("*.flac"))
+        assert [recording.events for recording in recordings] == [
+            perform(FakeStage(), 3, number).events for number in range(4 * shard, 4 * shard + count)
+        ]
+        shutil.rmtree(alone)
+
+
+def test_the_size_of_the_shards_changes_where_clips_lie_and_nothing_else(tmp_path: Path) -> None:
+    for shard_clips in (3, 1000):
+        list(generate(tmp_path / str(shard_clips), order(7, shard_clips=shard_clips), FakeStage()))
+    few, many = (tree(tmp_path / size) for size in ("3", "1000"))
+    assert few["audio/002/000006.flac"] == many["audio/000/000006.flac"]
+    assert few["labels/002/000006.txt"] == many["labels/000/000006.txt"]
+    assert few["manifest.jsonl"] == re.sub(
+        rb"/000/(\d{6})", lambda found: b"/%03d/%s" % (int(found[1]) // 3, found[1]), many["manifest.jsonl"]
+    )
+
+
+def flat(out: Path, clips: int) -> None:
+    """A dataset as kws generate wrote it before there were shards."""
+    fill(out, FakeStage(), clips)
+    about = json.loads((out / "dataset.json").read_text())
+    del about["shard_clips"], about["language"]
+    (out / "dataset.json").write_text(json.dumps(about | {"format_version": 1}))
+    for kind in ("audio", "labels"):
+        for path in list((out / kind).glob("*/*")):
+            path.rename(out / kind / path.name)
+        for shard in list((out / kind).glob("000")) + list((out / kind).glob("001")):
+            shard.rmdir()
+    manifest = (out / "manifest.jsonl").read_text()
+    (out / "manifest.jsonl").write_text(re.sub(r"audio/\d{3}/", "audio/", manifest))
+
+
+def test_a_dataset_without_shards_is_read_but_not_gone_on_with(tmp_path: Path) -> None:
+    flat(tmp_path, 6)
+    whole = tree(tmp_path)
+    for number, recording in enumerate(read_manifest(tmp_path)):
+        assert recording.audio == tmp_path / "audio" / f"{number:06d}.flac"
+        np.testing.assert_allclose(read_audio(recording.audio), perform(FakeStage(), 3, number).samples, atol=2 / 32768)
+    with pytest.raises(Misuse, match=r"an older kws generate.* kws train reads it as it is, .* name another folder"):
+        fill(tmp_path, FakeStage(), 8)
+    assert tree(tmp_path) == whole
+
+
+def test_a_preview_in_the_folder_is_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "preview.html").write_text("seen")
+    fill(tmp_path, FakeStage(), 2)
+    assert len(read_manifest(tmp_path)) == 2
+    assert (tmp_path / "preview.html").read_text() == "seen"
+
+
+# Gone on with
 
 
 def test_more_clips_later_are_the_same_as_all_at_once(tmp_path: Path) -> None:
@@ -97,7 +176,7 @@ def test_a_torn_manifest_is_mended(tmp_path: Path, keep: int) -> None:
     fill(tmp_path, FakeStage(), 4)
     whole = tree(tmp_path)
     (tmp_path / "manifest.jsonl").write_bytes(whole["manifest.jsonl"][:keep] + b"\0\0")
-    (tmp_path / "audio" / ".000003.flac.part").write_bytes(b"half")
+    (tmp_path / "audio" / "000" / ".000003.flac.part").write_bytes(b"half")
     fill(tmp_path, FakeStage(), 4)
     assert tree(tmp_path) == whole
 
@@ -105,12 +184,12 @@ def test_a_torn_manifest_is_mended(tmp_path: Path, keep: int) -> None:
 def test_lost_and_emptied_files_are_made_again_and_only_those(tmp_path: Path) -> None:
     fill(tmp_path / "set", FakeStage(), 6)
     whole = tree(tmp_path / "set")
-    (tmp_path / "set" / "audio" / "000001.flac").unlink()
-    (tmp_path / "set" / "audio" / "000003.flac").write_bytes(b"")
-    (tmp_path / "set" / "labels" / "000004.txt").unlink()
+    (tmp_path / "set" / audio_of(1)).unlink()
+    (tmp_path / "set" / audio_of(3)).write_bytes(b"")
+    shutil.rmtree(tmp_path / "set" / "labels" / "001")
     fill(tmp_path / "set", FakeStage(log=tmp_path / "log"), 6, workers=2)
     assert tree(tmp_path / "set") == whole
-    assert len((tmp_path / "log").read_text().split()) == 3
+    assert len((tmp_path / "log").read_text().split()) == 4
 
 
 @pytest.mark.parametrize(
@@ -120,6 +199,7 @@ def test_lost_and_emptied_files_are_made_again_and_only_those(tmp_path: Path) ->
         ({"seed": 4}, {}, "was made with seed 3, not 4"),
         ({}, {"fingerprint": "other"}, "was made with banks, recordings or ranges of fingerprint 'fake', not 'other'"),
         ({"clips": 1}, {}, "holds 2 clips already, more than the 1 asked for"),
+        ({"shard_clips": 5}, {}, "was made with clips a shard 4, not 5"),
     ],
 )
 def test_another_order_for_the_same_folder_is_refused(
@@ -143,10 +223,14 @@ def test_other_package_versions_are_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_smaller_order_after_a_stop_leaves_no_strays(tmp_path: Path) -> None:
     stop_early(tmp_path / "stopped", FakeStage(), 50, after=5)
     kept = len(read_manifest(tmp_path / "stopped"))
-    (tmp_path / "stopped" / "audio" / f".{kept + 1:06d}.flac.part").write_bytes(b"half")
+    begun = tmp_path / "stopped" / f"{audio_of(kept + 9)}"
+    begun.parent.mkdir(exist_ok=True)
+    begun.with_name(f".{begun.name}.part").write_bytes(b"half")
     fill(tmp_path / "stopped", FakeStage(), kept)
     fill(tmp_path / "whole", FakeStage(), kept)
     assert tree(tmp_path / "stopped") == tree(tmp_path / "whole")
+    folders = [{path.name for path in (tmp_path / name / "audio").iterdir()} for name in ("stopped", "whole")]
+    assert folders[0] == folders[1], "no empty shard is left"
 
 
 @pytest.mark.parametrize("name", ["manifest.jsonl", "audio", "labels"])
@@ -163,7 +247,8 @@ def test_a_damaged_dataset_file_is_named(tmp_path: Path) -> None:
         fill(tmp_path, FakeStage(), 1)
 
 
-def test_two_runs_do_not_write_to_one_folder(tmp_path: Path) -> None:
+def test_two_runs_do_not_write_to_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synth.generate._PATIENCE_S", 0.1)
     first = generate(tmp_path, order(3), FakeStage())
     next(first)
     with pytest.raises(Failure, match="another kws generate is writing"):
@@ -210,7 +295,7 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path, out: str) ->
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(tmp_path: Path, small_disk: Path) -> None:
     with pytest.raises(Failure, match=r"cannot write .* \(No space left on device\): free some space"):
         fill(small_disk / "set", FakeStage(), 20, workers=2)
-    for audio in (small_disk / "set" / "audio").glob("*.flac"):
+    for audio in (small_disk / "set" / "audio").rglob("[!.]*.flac"):
         assert len(read_audio(audio)) == 8000
     subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
     fill(small_disk / "set", FakeStage(), 20, workers=2)
@@ -243,11 +328,14 @@ def test_a_read_only_folder_is_told(small_disk: Path) -> None:
 # Stopped and killed, from outside
 
 COMMAND = """
-import sys, types; sys.path.insert(0, {tests!r})
-import synth.generate, kws.cli
+import functools, sys, types; sys.path.insert(0, {tests!r})
+import synth.generate, kws.cli, kws.cli.generate
 from fake_stage import FakeStage
-synth.generate.open_banks = lambda folders: []
-sys.modules["synth.stage"] = types.SimpleNamespace(Stage=lambda *_, **__: FakeStage(slow_s=0.02))
+synth.generate.Order = functools.partial(synth.generate.Order, shard_clips=16)
+kws.cli.generate.Wanted.ranges = None
+kws.cli.generate.open_material = lambda *_: types.SimpleNamespace(
+    word="activate", language="en-us", licences=(), stage=lambda *_: FakeStage(slow_s={slow_s})
+)
 sys.argv = ["kws", "generate", {out!r}, "--clips", "60", "--seed", "3", "--workers", "2"]
 kws.cli.main()
 """
@@ -260,8 +348,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return tree(out)
 
 
-def start(out: Path) -> subprocess.Popen[str]:
-    code = COMMAND.format(tests=str(TESTS), out=str(out))
+def start(out: Path, slow_s: float = 0.02) -> subprocess.Popen[str]:
+    code = COMMAND.format(tests=str(TESTS), out=str(out), slow_s=slow_s)
     return subprocess.Popen(
         [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -284,21 +372,37 @@ def descendants(pid: int) -> set[int]:
     return set(map(int, children.read_text().split())) if children.exists() else set()
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs: it is there, and not merely waiting to be buried."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(") ")[2][0] != "Z"
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
 def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path: Path, uninterrupted: Tree) -> None:
-    workers: set[int] = set()
-    for clips in (0, 7, 31):
-        run = start(tmp_path)
-        wait_for_clips(tmp_path, clips)
-        workers |= descendants(run.pid)
-        run.kill()
-        run.communicate()
-    wait_until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
-    for line in (tmp_path / "manifest.jsonl").read_text().splitlines():
-        assert json.loads(line)["audio"] in tree(tmp_path)
+    for clips in (0, 7, 16, 31):
+        with start(tmp_path) as run:  # not until its pipes end: the workers hold those too, and would be gone by then
+            wait_for_clips(tmp_path, clips)
+            run.kill()
+        for line in (tmp_path / "manifest.jsonl").read_text().splitlines(keepends=True):
+            assert not line.endswith("\n") or json.loads(line)["audio"] in tree(tmp_path)
     run = start(tmp_path)
     assert "60 clips" in run.communicate()[0]
     assert tree(tmp_path) == uninterrupted
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_workers_of_a_killed_run_are_waited_for(tmp_path: Path) -> None:
+    """They write to the same places; a second run that began before they ended would pull files away under them."""
+    with start(tmp_path, slow_s=1.0) as run:
+        wait_until(lambda: any(tmp_path.rglob("*.flac")))
+        workers = descendants(run.pid)
+        run.kill()
+    assert any(alive(worker) for worker in workers)
+    growing = generate(tmp_path, order(60, shard_clips=16), FakeStage())
+    next(growing)
+    assert not any(alive(worker) for worker in workers)
+    growing.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no process groups")
@@ -324,7 +428,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, uninterrupted: Tree, clips: in
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank")
-    write_bank(folder, "activate", small_bank().select("train"))
+    write_bank(folder, Bank(word="activate", clips=tuple(small_bank().select("train"))))
     return folder
 
 
