@@ -24,6 +24,16 @@ def write_whole(path: Path, content: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
+def cache_folder() -> Path:
+    """Where what can be made again is kept: the environment variable KWS_CACHE, else where this system keeps caches."""
+    named = os.environ.get("KWS_CACHE")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("activate-kws", appauthor=False))
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file. Raises Failure if it cannot be written."""
     try:

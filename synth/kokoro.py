@@ -1,79 +1,141 @@
-"""Kokoro-82M (Apache-2.0), run with onnxruntime from a folder of model, vocabulary and voices.
-
-The folder holds `model.onnx`, `vocab.json` and `voices/*.bin` (float32, 510 x 1 x 256: one style row per number of
-phoneme tokens); `scripts/fetch_kokoro` makes it.
-"""
+"""Kokoro-82M (Apache-2.0), run with onnxruntime on phonemes that eSpeak NG transcribes."""
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.voices import EngineMissing, Speech
+from synth.espeak import Espeak, as_espeak_writes, primary_tag
+from synth.kokoro_files import STYLE_ROWS, KokoroFiles
+from synth.manner import draw_pace, manner
+from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, Saying, Speech, Split
 
 RATE_HZ = 24_000
-_STYLE_ROWS, _STYLE_WIDTH = 510, 256
+ENDINGS = (".", "", "!", "?", ",")
+"""Each gives a word another melody."""
+LEARNT = frozenset({"en", "es", "fr", "hi", "it", "pt"})
+"""What Kokoro was trained on, of what eSpeak transcribes for it."""
+LANGUAGES = LEARNT | {"ca", "de", "el", "fi", "hu", "id", "nl", "pl", "ro", "ru", "sv", "sw", "tr", "uk"}
+"""And those whose phonemes its vocabulary has, or has a neighbour of: spoken with the accents of its voices."""
+
+_SPLITS: dict[Split, tuple[str, ...]] = {"train": KOKORO_TRAIN, "validation": KOKORO_VALIDATION, "test": KOKORO_TEST}
+_BRITISH_SHARE = 0.3
 
 # eSpeak writes phonemes otherwise than the letters Kokoro learnt from; longest spellings first.
-_TO_KOKORO = (
-    ("a^ɪ", "I"), ("a^ʊ", "W"), ("d^ʒ", "ʤ"), ("e^ɪ", "A"), ("t^ʃ", "ʧ"), ("ɔ^ɪ", "Y"), ("o^ʊ", "O"), ("ə^ʊ", "Q"),
+_TIED = (
+    ("a^ɪ", "I"), ("a^ʊ", "W"), ("d^ʒ", "ʤ"), ("d^z", "ʣ"), ("d^ʑ", "ʥ"), ("e^ɪ", "A"), ("t^ʃ", "ʧ"), ("t^s", "ʦ"),
+    ("t^ɕ", "ʨ"), ("ɔ^ɪ", "Y"), ("ɔ^ø", "Y"), ("o^ʊ", "O"), ("ə^ʊ", "Q"),
+)  # fmt: skip
+_ENGLISH = (
     ("e^ə", "ɛː"), ("ə^l", "ᵊl"), ("^", ""), ("ɚ", "əɹ"), ("r", "ɹ"), ("x", "k"), ("ɬ", "l"), ("ɐ", "ə"), ("ʔ", "t"),
 )  # fmt: skip
+_AMERICAN = (("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ː", ""))
+_ELSEWHERE = (("^", ""), ("ʏ", "y"), ("ɵ", "ø"), ("ʉ", "u"), ("ʑ", "ʒ"), ("ɫ", "l"), ("ɭ", "l"))
+_GERMAN = (("ɜ", "ɐ"),)  # eSpeak's letter for the vowel of -er
 
 
-def letters_for_kokoro(ipa: str, *, american: bool) -> str:
+def letters_for_kokoro(ipa: str, language: str) -> str:
     """Rewrite eSpeak's IPA (phonemes tied by ^) in the letters of Kokoro's vocabulary."""
-    for espeak, kokoro in _TO_KOKORO:
+    primary = primary_tag(language)
+    rewrites = _TIED + (_ENGLISH if primary == "en" else _ELSEWHERE)
+    if language.lower().startswith("en-us"):
+        rewrites += _AMERICAN
+    if primary == "de":
+        rewrites += _GERMAN
+    for espeak, kokoro in rewrites:
         ipa = ipa.replace(espeak, kokoro)
-    if american:
-        ipa = ipa.replace("ɜːɹ", "ɜɹ").replace("ɜː", "ɜɹ").replace("ː", "")
     return ipa
 
 
 class Kokoro:
-    """Speaks phonemes with a voice, or with a convex blend of two."""
+    """Speaks with a voice or with a convex blend of two, `first+second@0.4` with that share of the second.
+
+    The seed draws pace and ending, and for English text which of the two great accents is transcribed.
+    """
 
     name = "kokoro"
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
-        if not (folder / "model.onnx").is_file():
-            raise EngineMissing(f"no Kokoro model in {folder}: run scripts/fetch_kokoro {folder}")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
-        self._vocabulary: dict[str, int] = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))["vocab"]
-        self._folder = folder
+    def __init__(self, folder: Path, *, espeak: Espeak | None = None, threads: int = 1) -> None:
+        self._files = KokoroFiles(folder)
+        self._espeak = espeak or Espeak()
+        self._threads = threads
         self._styles: dict[str, NDArray[np.float32]] = {}
+        self._vocabulary = self._files.vocabulary()
+        self._session: Any = None
+        self._owner = 0
+        self._digest = ""
 
-    def speak(self, phonemes: str, voice: str, *, speed: float = 1.0) -> Speech:
-        """Speak; `voice` is a name or `first+second@0.4`, a blend with that share of the second."""
-        tokens = [self._vocabulary[letter] for letter in phonemes if letter in self._vocabulary]
-        if not tokens or len(tokens) >= _STYLE_ROWS:
-            raise ValueError(f"Kokoro speaks 1 to {_STYLE_ROWS - 1} phonemes at a time, not {len(tokens)}")
-        feed: dict[str, Any] = {
-            "tokens": np.array([[0, *tokens, 0]], np.int64),
-            "style": self._style(voice)[len(tokens)][None],
-            "speed": np.array([speed], np.float32),
-        }
-        samples = np.asarray(self._session.run(None, feed)[0], np.float32).reshape(-1)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_session": None}
+
+    @property
+    def identity(self) -> str:
+        """The model, and what transcribes for it."""
+        self._digest = self._digest or self._files.digest()
+        return f"model {self._digest}, {self._espeak.identity}"
+
+    def voices(self, split: Split, language: str) -> tuple[str, ...]:
+        """The plain voices of a split; two of them make a blend of that split."""
+        if primary_tag(language) not in LANGUAGES:
+            return ()
+        return tuple(voice for voice in _SPLITS[split] if voice in self._files.voices)
+
+    def speak(self, saying: Saying, voice: str, seed: int) -> Speech:
+        """Say it.
+
+        Raises ValueError for a phoneme that the vocabulary lacks, for too many of them, or for a voice or blend that
+        belongs to no split.
+        """
+        style = self._style(voice)
+        draw = manner(saying, voice, seed)
+        speed = draw_pace(draw)
+        language = saying.language
+        if primary_tag(language) == "en" and not saying.ipa:
+            language = "en" if voice.startswith("b") or draw.random() < _BRITISH_SHARE else "en-us"
+        ipa = as_espeak_writes(saying.ipa) if saying.ipa else self._espeak.phonemes(saying.text, language)
+        letters = letters_for_kokoro(ipa, language) + str(draw.choice(ENDINGS))
+        strange = [letter for letter in letters if letter not in self._vocabulary]
+        if strange:
+            raise ValueError(f"Kokoro cannot say {strange[0]!r} of {ipa!r}: respell it")
+        samples = self._run([self._vocabulary[letter] for letter in letters], style, speed)
         return Speech(samples=samples, rate_hz=RATE_HZ, voice=f"kokoro:{voice}")
+
+    def close(self) -> None:
+        """Let go of the model, and end eSpeak's child process."""
+        self._session = None
+        self._espeak.close()
+
+    def _run(self, tokens: list[int], style: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
+        if not 0 < len(tokens) < STYLE_ROWS:
+            raise ValueError(f"Kokoro speaks 1 to {STYLE_ROWS - 1} phonemes at a time, not {len(tokens)}")
+        session = self._opened()
+        values = {"style": style[len(tokens)][None], "speed": np.array([speed], np.float32)}
+        padded = np.array([[0, *tokens, 0]], np.int64)  # an export names its tokens "tokens" or "input_ids"
+        feed = {taken.name: values.get(taken.name, padded) for taken in session.get_inputs()}
+        return np.asarray(session.run(None, feed)[0], np.float32).reshape(-1)
+
+    def _opened(self) -> Any:
+        """The session of this process."""
+        if self._session is None or self._owner != os.getpid():
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self._threads
+            self._session = onnxruntime.InferenceSession(str(self._files.model), options)
+            self._owner = os.getpid()
+        return self._session
 
     def _style(self, voice: str) -> NDArray[np.float32]:
         if voice not in self._styles:
             names, _, share = voice.partition("@")
-            tables = [self._table(name) for name in names.split("+")]
-            second = float(share) if share else 0.0
+            parents = names.split("+")
+            if not any(set(parents) <= set(voices) for voices in _SPLITS.values()) or len(parents) > 2:
+                raise ValueError(f"{voice} is no Kokoro voice of one split, nor a blend of two")
+            tables = [self._files.table(name) for name in parents]
+            second = float(share) if share else 0.5 * (len(parents) - 1)
             self._styles[voice] = tables[0] * np.float32(1 - second) + tables[-1] * np.float32(second)
         return self._styles[voice]
-
-    def _table(self, name: str) -> NDArray[np.float32]:
-        path = self._folder / "voices" / f"{name}.bin"
-        if not path.is_file():
-            raise EngineMissing(f"no Kokoro voice {name} in {path.parent}: run scripts/fetch_kokoro {self._folder}")
-        return np.fromfile(path, np.float32).reshape(_STYLE_ROWS, _STYLE_WIDTH)
