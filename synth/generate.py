@@ -178,7 +178,7 @@ class _MakeClip:
         take = perform(self.stage, self.seed, number)
         audio, labels = self.files.of(number)
         for path in (audio, labels):
-            _make_folder(path.parent)
+            make_folder(path.parent)
         write_audio(audio, take.samples)
         write_whole(labels, to_audacity(take.events).encode())
         duration = len(take.samples) / RATE_HZ
@@ -237,7 +237,7 @@ def _alone(out: Path) -> Iterator[int | None]:
 
     Workers get it too: those of a run that was killed are waited for, since they may be writing still.
     """
-    _make_folder(out)
+    make_folder(out)
     if sys.platform == "win32":
         yield None
         return
@@ -264,7 +264,8 @@ def _lock(handle: int, out: Path) -> None:
             time.sleep(_PATIENCE_S / 100)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder if it is not there. Raises Failure if it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
