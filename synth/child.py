@@ -6,6 +6,7 @@ of JSON, followed, if it names a count of "samples", by that many int16 samples.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,9 @@ class Child:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_process": None}
 
+    def __del__(self) -> None:
+        self.close()
+
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], NDArray[np.float32]]:
         """Send a request; gives the answer and (S,) samples in [-1, 1].
 
@@ -55,16 +59,19 @@ class Child:
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ValueError(answer["error"])
-        raw = process.stdout.read(2 * int(answer.get("samples", 0)))
+        raw = process.stdout.read(2 * int(answer["samples"]))
+        if len(raw) < 2 * int(answer["samples"]):
+            self._lost()
         return answer, np.frombuffer(raw, "<i2").astype(np.float32) / np.float32(32768)
 
     def close(self) -> None:
         """End the child, if this process started one."""
         if self._process is not None and self._owner == os.getpid():
             assert self._process.stdin is not None and self._process.stdout is not None
-            with self._process:
+            with contextlib.suppress(BrokenPipeError):  # what it was told last, it did not read
                 self._process.stdin.close()
-                self._process.stdout.close()
+            self._process.stdout.close()
+            self._process.wait()
         self._process = None
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -77,13 +84,12 @@ class Child:
             self._owner = os.getpid()
         return self._process
 
-    def _lost(self) -> None:
+    def _lost(self) -> NoReturn:
         module = self._command[2]
         assert self._process is not None
         self._process.kill()
         self.close()
-        raise EngineMissing(f"python -m {module} ended unasked: its words above say why; pip install --force-reinstall "
-                            "espeakng-loader piper-tts may mend it")  # fmt: skip
+        raise EngineMissing(f"python -m {module} ended unasked: its words above say why")
 
 
 def serve(answer: Callable[[dict[str, Any]], Answer]) -> None:

@@ -35,6 +35,7 @@ class Espeak:
     """Speaks and transcribes through one child process that stays alive for many requests."""
 
     name = "espeak"
+    licence = "speech by eSpeak NG (program: GPL-3.0 or later, which does not reach the sound it makes)"
 
     def __init__(self) -> None:
         if data_folder() is None:
@@ -42,7 +43,7 @@ class Espeak:
         self._child = Child("synth.espeak_child")
         self._sounds: dict[str, dict[str, str]] = {}
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """The release of the library."""
         return f"espeakng-loader {metadata.version('espeakng-loader')}"

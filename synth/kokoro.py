@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synth.espeak import Espeak, as_espeak_writes, primary_tag
 from synth.kokoro_files import STYLE_ROWS, KokoroFiles
 from synth.manner import draw_pace, manner
-from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, Saying, Speech, Split
+from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, EngineMissing, Saying, Speech, Split
 
 RATE_HZ = 24_000
 ENDINGS = (".", "", "!", "?", ",")
@@ -23,7 +23,6 @@ LANGUAGES = LEARNT | {"ca", "de", "el", "fi", "hu", "id", "nl", "pl", "ro", "ru"
 """And those whose phonemes its vocabulary has, or has a neighbour of: spoken with the accents of its voices."""
 
 _SPLITS: dict[Split, tuple[str, ...]] = {"train": KOKORO_TRAIN, "validation": KOKORO_VALIDATION, "test": KOKORO_TEST}
-_BRITISH_SHARE = 0.3
 
 # eSpeak writes phonemes otherwise than the letters Kokoro learnt from; longest spellings first.
 _TIED = (
@@ -54,17 +53,17 @@ def letters_for_kokoro(ipa: str, language: str) -> str:
 class Kokoro:
     """Speaks with a voice or with a convex blend of two, `first+second@0.4` with that share of the second.
 
-    The seed draws pace and ending, and for English text which of the two great accents is transcribed.
+    The seed draws pace and ending.
     """
 
     name = "kokoro"
+    licence = "speech by Kokoro-82M of hexgrad (Apache-2.0)"
 
     def __init__(self, folder: Path, *, espeak: Espeak | None = None, threads: int = 1) -> None:
         self._files = KokoroFiles(folder)
         self._espeak = espeak or Espeak()
         self._threads = threads
         self._styles: dict[str, NDArray[np.float32]] = {}
-        self._vocabulary = self._files.vocabulary()
         self._session: Any = None
         self._owner = 0
         self._digest = ""
@@ -93,15 +92,13 @@ class Kokoro:
         style = self._style(voice)
         draw = manner(saying, voice, seed)
         speed = draw_pace(draw)
-        language = saying.language
-        if primary_tag(language) == "en" and not saying.ipa:
-            language = "en" if voice.startswith("b") or draw.random() < _BRITISH_SHARE else "en-us"
-        ipa = as_espeak_writes(saying.ipa) if saying.ipa else self._espeak.phonemes(saying.text, language)
-        letters = letters_for_kokoro(ipa, language) + str(draw.choice(ENDINGS))
-        strange = [letter for letter in letters if letter not in self._vocabulary]
+        ipa = as_espeak_writes(saying.ipa) if saying.ipa else self._espeak.phonemes(saying.text, saying.language)
+        letters = letters_for_kokoro(ipa, saying.language) + str(draw.choice(ENDINGS))
+        numbers = self._files.vocabulary
+        strange = [letter for letter in letters if letter not in numbers]
         if strange:
             raise ValueError(f"Kokoro cannot say {strange[0]!r} of {ipa!r}: respell it")
-        samples = self._run([self._vocabulary[letter] for letter in letters], style, speed)
+        samples = self._run([numbers[letter] for letter in letters], style, speed)
         return Speech(samples=samples, rate_hz=RATE_HZ, voice=f"kokoro:{voice}")
 
     def close(self) -> None:
@@ -125,7 +122,10 @@ class Kokoro:
 
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
-            self._session = onnxruntime.InferenceSession(str(self._files.model), options)
+            try:
+                self._session = onnxruntime.InferenceSession(str(self._files.model), options)
+            except Exception as error:
+                raise EngineMissing(f"{self._files.model} is no model that onnxruntime can run: get another") from error
             self._owner = os.getpid()
         return self._session
 

@@ -44,7 +44,7 @@ class KokoroFiles:
         self.folder = folder
         if not (self.model and self.vocabulary_file and self.voices):
             raise EngineMissing(
-                f"{folder} holds no whole Kokoro (a model .onnx, vocab.json or config.json, voices): "
+                f"{folder} holds no whole Kokoro (a model .onnx, vocab.json or config.json, and voices): get it with "
                 "kws voices --get kokoro"
             )
 
@@ -65,10 +65,14 @@ class KokoroFiles:
         tables = {path.stem for path in self.folder.glob("voices/*.bin")}
         return OURS & (tables or set(_names_in(self._archive)))
 
+    @cached_property
     def vocabulary(self) -> dict[str, int]:
-        """The number of each letter."""
+        """The number of each letter. Raises EngineMissing if the file is damaged."""
         assert self.vocabulary_file is not None
-        numbers: dict[str, int] = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))["vocab"]
+        try:
+            numbers: dict[str, int] = json.loads(self.vocabulary_file.read_text(encoding="utf-8"))["vocab"]
+        except (OSError, ValueError, KeyError) as error:
+            raise EngineMissing(f"{self.vocabulary_file} is no vocabulary of Kokoro: get it again") from error
         return numbers
 
     def digest(self) -> str:

@@ -48,6 +48,12 @@ class Piper:
                 raise EngineMissing(f"{path} is no Piper voice: name a NAME.onnx that has its NAME.onnx.json beside it")
         self._children: dict[str, Child] = {}
 
+    @property
+    def licence(self) -> str:
+        """As each voice's model card says; joe's says CC0, fine-tuned from a voice recorded for research."""
+        voices = ", ".join(sorted(self._files))
+        return f"speech by Piper (program: GPL-3.0 or later, not reaching its sound) with {voices}: as its card allows"
+
     @cached_property
     def identity(self) -> str:
         """The release of piper-tts, and a digest of the voice files."""
@@ -90,7 +96,7 @@ class Piper:
 
     @cached_property
     def _settings(self) -> dict[str, dict[str, Any]]:
-        return {stem: json.loads(_settings_of(path).read_text(encoding="utf-8")) for stem, path in self._files.items()}
+        return {stem: _read_settings(path) for stem, path in self._files.items()}
 
     def _language(self, stem: str) -> str:
         return primary_tag(self._settings[stem]["espeak"]["voice"])
@@ -127,6 +133,16 @@ def installed_voices() -> list[Path]:
 
 def _settings_of(voice_file: Path) -> Path:
     return voice_file.with_name(f"{voice_file.name}.json")
+
+
+def _read_settings(voice_file: Path) -> dict[str, Any]:
+    path = _settings_of(voice_file)
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        primary_tag(settings["espeak"]["voice"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EngineMissing(f"{path} is not the settings of a Piper voice: get it again") from error
+    return settings
 
 
 def _serve(voice_file: str) -> None:
