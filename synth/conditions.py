@@ -17,8 +17,8 @@ import numpy as np
 
 from kws.audio import RATE_HZ, Samples, active_rms, amplitude, decibels, read_audio, rms, word_edges
 from kws.errors import Failure
+from synth.noises import coloured
 from synth.rooms import Room, draw_room, impulse_response
-from synth.stage import coloured_noise
 
 CONDITIONS: dict[str, tuple[str, float | None]] = {
     "clean": ("none", None),
@@ -198,7 +198,8 @@ def _reverberate(clip: Samples, room: Room) -> Samples:
 
 def _noise(setting: Setting, noises: Noises, length: int, word: slice) -> Samples:
     if setting.noise == "stationary":
-        return coloured_noise(np.random.default_rng(setting.seed), length, setting.colour)
+        white = np.random.default_rng(setting.seed).standard_normal(length, dtype=np.float32)
+        return coloured(white, setting.colour)
     sounds = noises.speech if setting.noise == "babble" else noises.music
     voices = [sounds[index].excerpt(place, length, word) for index, place in setting.pieces]
     return np.asarray(np.sum([voice / active_rms(voice) for voice in voices], axis=0), np.float32)

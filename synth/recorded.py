@@ -17,7 +17,7 @@ from synth.corpus import Spoken, open_corpus
 from synth.voices import Split
 
 _BLOCK = 60 * RATE_HZ
-_BACKGROUND = ("music", "effects", "noise", "background")
+BACKGROUND = ("music", "effects", "noise", "background")
 
 
 class Recordings:
@@ -77,7 +77,7 @@ def _is_background(spoken: Spoken, home: Path) -> bool:
     for root in (home, home.resolve()):
         if spoken.path.is_relative_to(root):
             folders = spoken.path.relative_to(root).parts[:-1]
-            return any(folder.strip("_").startswith(_BACKGROUND) for folder in folders)
+            return any(folder.strip("_").startswith(BACKGROUND) for folder in folders)
     return False
 
 

@@ -1,7 +1,8 @@
 """Rooms: a shoebox, a mouth and a microphone, and the impulse response from one to the other.
 
 Early reflections come from the image-source method (pyroomacoustics); the late tail, which by then is diffuse, is
-exponentially decaying noise at the room's reverberation time, joined where the images leave off. S samples.
+exponentially decaying noise at the room's reverberation time, joined where the images leave off. S samples, R of a
+response.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.audio import RATE_HZ, Samples
+from synth.noises import white_noise
 
 _EARLY_ORDER = 8
 _JOIN_S = 0.03
 _NEAREST_WALL_M = 0.3
+_GAP_S = 0.002
+"""Between direct sound and first reflection of what is only roughly placed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,38 @@ def impulse_response(room: Room) -> Samples:
     direct = int(np.argmax(np.abs(early)))
     early = early[max(0, direct - 8) :] / early[direct]
     return _with_tail(early, room).astype(np.float32)
+
+
+def diffuse_response(room: Room, distance_m: float, seed: int) -> Samples:
+    """A response (R,) from elsewhere in the room, without images: the direct sound, then noise that dies away.
+
+    How loud the noise is follows from the critical distance, 0.057 sqrt(V / RT60) metres (H. Kuttruff,
+    Room Acoustics).
+    """
+    total = round(0.8 * room.rt60_s * RATE_HZ)
+    decay = np.exp(np.arange(total, dtype=np.float32) * np.float32(-3 * np.log(10) / (room.rt60_s * RATE_HZ)))
+    decay[: round(_GAP_S * RATE_HZ)] = 0
+    critical_m = 0.057 * np.sqrt(np.prod(room.size_m) / room.rt60_s)
+    response = white_noise(seed, total) * decay * np.float32(distance_m / critical_m / np.sqrt(np.square(decay).sum()))
+    response[0] = 1
+    return np.asarray(response, np.float32)
+
+
+def convolved(samples: Samples, response: Samples) -> Samples:
+    """The first S samples of a convolution of (S,) with (R,), in blocks that stay in the processor's cache."""
+    import scipy.fft
+
+    size = scipy.fft.next_fast_len(max(3 * len(response), 1024), real=True)
+    step = size - len(response) + 1
+    count = -(-len(samples) // step)
+    blocks = np.zeros((count, step), np.float32)
+    blocks.reshape(-1)[: len(samples)] = samples
+    spectrum = scipy.fft.rfft(blocks, size)
+    spectrum *= scipy.fft.rfft(response, size)
+    pieces = scipy.fft.irfft(spectrum, size)
+    blocks[:] = pieces[:, :step]
+    blocks[1:, : len(response) - 1] += pieces[:-1, step:]
+    return blocks.reshape(-1)[: len(samples)]
 
 
 def _with_tail(early: np.ndarray, room: Room) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The stage: opens banks and recordings once, draws scenes from them and renders them to sound and events.
+"""The stage: draws scenes from banks and recordings and renders them to sound and events.
 
 S samples.
 """
@@ -9,24 +9,29 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import fftconvolve
 
-from kws.audio import RATE_HZ, Samples, active_rms, amplitude, read_audio, rms, word_edges
+from kws.audio import RATE_HZ, Samples, active_rms, amplitude, rms, word_edges
 from kws.errors import Failure
-from kws.events import Event, audio_files
+from kws.events import Event
 from synth.bank import Bank, Clip
-from synth.recorded import Recordings
-from synth.rooms import Room, impulse_response
-from synth.scene import Cast, Microphone, Noise, Ranges, Scene, Word, draw_scene
+from synth.devices import Levelling, heard, levelled
+from synth.noises import coloured, effects, hum, music, white_noise
+from synth.recorded import BACKGROUND, Recordings
+from synth.rooms import convolved, diffuse_response, impulse_response
+from synth.scene import Cast, Noise, Ranges, Scene, Word, draw_scene
 from synth.voices import Split
 
-_COLOUR_TAPS = 128
 _FADE_S = 0.008
+_TALKERS_APART_DB = 4.0
+"""How much louder or softer than the middle one a talker may be."""
+_BROADCAST = Levelling(target_db=-20, most_db=20, release_db_s=40)
+"""What a television station does to all that it sends."""
+_AUDIBLE = 0.1
+"""A noise that pauses across the word is taken to have this part of its whole RMS there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,34 +48,34 @@ class Stage:
     """Draws and renders scenes of one word in the voices of one split."""
 
     def __init__(
-        self, word: str, banks: Sequence[Bank], *, positives: Path | None = None, negatives: Path | None = None,
+        self, word: str, banks: Sequence[Bank], *, own: Sequence[Clip] = (), recordings: Recordings | None = None,
         split: Split = "train", ranges: Ranges | None = None,
     ) -> None:  # fmt: skip
-        """Open everything. Raises Failure if no bank has the word, or a folder holds no sound.
+        """Take the clips of a split. Raises Failure if nobody says the word there.
 
-        `positives`: a folder of the user's own recordings of the word. `negatives`: a folder of recorded sound without
-        it; files below a subfolder named music… or effects… are background, all others talk.
+        `own`: the user's recordings of the word. `recordings`: talk, music and effects without it.
         """
         self.ranges = ranges or Ranges()
+        self.recordings = Recordings(None) if recordings is None else recordings
         spoken = [_for_word(clip, word, bank.word) for bank in banks for clip in bank.select(split)]
-        self._clips = spoken + _own_clips(word, positives, split)
+        recorded = [clip for clip in own if clip.split == split]
+        self._clips = spoken + recorded
+        self._word = word
         if not any(clip.kind == "positive" for clip in self._clips):
             raise Failure(
                 f"no bank holds anybody saying {word!r} in the {split} split: "
                 f"build one with scripts/build_bank FOLDER --word {word!r} and name it with --bank FOLDER."
             )
-        self.recordings = Recordings(negatives)
-        self.cast = _cast(self._clips, self.recordings)
-        self._word = word
+        self.cast = _cast(self._clips, range(len(spoken), len(self._clips)), self.recordings)
 
     @property
     def fingerprint(self) -> str:
         """A digest of all that scenes are made from: the same fingerprint and seed give the same scenes."""
-        heard = hashlib.sha256(json.dumps([self._word, asdict(self.ranges), self.recordings.names_and_sizes]).encode())
+        digest = hashlib.sha256(json.dumps([self._word, asdict(self.ranges), self.recordings.names_and_sizes]).encode())
         for clip in self._clips:
-            heard.update(f"{clip.text}|{clip.kind}|{clip.voice}|".encode())
-            heard.update(clip.samples.tobytes())
-        return heard.hexdigest()[:16]
+            digest.update(f"{clip.text}|{clip.kind}|{clip.voice}|".encode())
+            digest.update(clip.samples.tobytes())
+        return digest.hexdigest()[:16]
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Draw a scene."""
@@ -78,83 +83,105 @@ class Stage:
 
     def render(self, scene: Scene) -> Take:
         """Render a scene: no random choice is left, so twice gives the same samples."""
-        total = round(scene.duration_s * RATE_HZ)
-        level = amplitude(scene.microphone.level_db)
-        if scene.recorded is not None:
-            speech = self.recordings.excerpt(*scene.recorded, total)
-            speech = _in_room(speech, scene.room)[:total] * np.float32(level / max(active_rms(speech), 1e-6))
-            events: list[Event] = []
-        else:
-            speech, events = self._speak(scene, total, level)
-        mixed = speech if scene.noise is None else speech + self._noise(scene.noise, speech, events, level)
-        return Take(samples=_heard(mixed, scene.microphone), events=tuple(events), about=_about(scene))
+        dry, events = self.speak(scene)
+        sound = speech = self.reverberate(dry, scene)
+        for noise in scene.noises:
+            sound = sound + self.surround(noise, scene, speech, events)
+        return Take(samples=self.hear(sound, scene), events=tuple(events), about=scene.about())
 
-    def _speak(self, scene: Scene, total: int, level: float) -> tuple[Samples, list[Event]]:
-        speech = np.zeros(total, np.float32)
-        events = []
+    def speak(self, scene: Scene) -> tuple[Samples, list[Event]]:
+        """What is said (S,) without the room, at its level, and when."""
+        total = round(scene.duration_s * RATE_HZ)
+        level = amplitude(scene.level_db)
+        if scene.recorded is not None:
+            sound = self.recordings.excerpt(*scene.recorded, total)
+            return sound * np.float32(level / max(active_rms(sound), 1e-6)), []
+        speech, events = np.zeros(total, np.float32), []
         for word in scene.words:
-            dry = self._utter(word)
-            start_s, end_s = word_edges(dry)
-            wet = _in_room(dry, scene.room)
-            gain = level * amplitude(word.gain_db) / max(active_rms(dry), 1e-6)
+            said = _uttered(self._clips[word.clip].samples, word)
+            start_s, end_s = word_edges(said)
             at = round(word.at_s * RATE_HZ)
-            stop = min(total, at + len(wet))
-            speech[at:stop] += wet[: stop - at] * np.float32(gain)
+            gain = level * amplitude(word.gain_db) / max(active_rms(said), 1e-6)
+            speech[at : at + len(said)] += said[: total - at] * np.float32(gain)
             events.append(Event(word=word.text, kind=word.kind, start=word.at_s + start_s, end=word.at_s + end_s))
         return speech, events
 
-    def _utter(self, word: Word) -> Samples:
-        """The clip at its pace, cut to the part of the spoken word that is wanted."""
-        samples = self._clips[word.clip].samples
-        if word.part != (0.0, 1.0):
-            start_s, end_s = word_edges(samples)
-            cut = [round((start_s + share * (end_s - start_s)) * RATE_HZ) for share in word.part]
-            samples = _faded(samples[cut[0] : cut[1]])
-        return _at_pace(samples, word.pace)
+    def reverberate(self, dry: Samples, scene: Scene) -> Samples:
+        """What of it (S,) reaches the microphone."""
+        if scene.room is None or not (scene.words or scene.recorded):
+            return dry
+        return convolved(dry, impulse_response(scene.room))
 
-    def _noise(self, noise: Noise, speech: Samples, events: list[Event], level: float) -> Samples:
-        """Noise at its SNR: across the first positive, else across the first word, else against the scene's level."""
-        total = len(speech)
-        if noise.excerpt is not None:
-            sound = self.recordings.excerpt(*noise.excerpt, total)
-        elif noise.talkers:
-            sound = self._talk(noise, total)
-        else:
-            sound = coloured_noise(np.random.default_rng(noise.seed), total, noise.colour)
+    def surround(self, noise: Noise, scene: Scene, speech: Samples, events: Sequence[Event]) -> Samples:
+        """A noise (S,) at its SNR: across the first positive, else the first word, else against the scene's level."""
+        sound = self._made_or_recorded(noise, len(speech))
+        if noise.place_m is not None and scene.room is not None:
+            sound = convolved(sound, diffuse_response(scene.room, noise.place_m, noise.seed))
         judged = next((event for event in events if event.kind == "positive"), events[0] if events else None)
-        span = slice(0, total) if judged is None else slice(round(judged.start * RATE_HZ), round(judged.end * RATE_HZ))
-        loud = level if judged is None else active_rms(speech[span])
-        quiet = max(rms(sound[span]), 0.1 * rms(sound), 1e-6)
-        return sound * np.float32(loud / quiet * amplitude(-noise.snr_db))
+        if judged is None:
+            loud, across = amplitude(scene.level_db), sound
+        else:
+            span = slice(round(judged.start * RATE_HZ), round(judged.end * RATE_HZ))
+            loud, across = active_rms(speech[span]), sound[span]
+        there = max(rms(across), _AUDIBLE * rms(sound), 1e-6)
+        return sound * np.float32(loud / there * amplitude(-noise.snr_db))
+
+    def hear(self, sound: Samples, scene: Scene) -> Samples:
+        """What comes out of the scene's device (S,)."""
+        return heard(sound, scene.device)
+
+    def _made_or_recorded(self, noise: Noise, total: int) -> Samples:
+        if noise.kind == "coloured":
+            return coloured(white_noise(noise.seed, total), noise.colour)
+        if noise.kind == "hum":
+            return hum(noise.seed, total, noise.mains_hz)
+        if noise.kind == "television":
+            return self._broadcast(noise, total)
+        if noise.kind in {"babble", "talk"}:
+            return self._talk(noise, total)
+        if noise.excerpts:
+            return self.recordings.excerpt(*noise.excerpts[0], total)
+        return music(noise.seed, total) if noise.kind == "music" else effects(noise.seed, total)
+
+    def _broadcast(self, noise: Noise, total: int) -> Samples:
+        """Talk over music, both made as loud as can be."""
+        talk = self._talk(noise, total)
+        tune = music(noise.seed, total) if noise.music is None else self.recordings.excerpt(*noise.music, total)
+        return levelled(talk + tune * _gain(tune, -noise.under_db), _BROADCAST)
 
     def _talk(self, noise: Noise, total: int) -> Samples:
-        """Clips end to end, dealt to the talkers, each beginning at another point of its loop."""
+        """All talkers at once, about equally loud: RMS about 1."""
         rng = np.random.default_rng(noise.seed)
+        voices = [self.recordings.excerpt(*excerpt, total) for excerpt in noise.excerpts]
+        voices += [self._looped(clips, rng.random(), total) for clips in noise.talkers]
         sound = np.zeros(total, np.float32)
-        for talker in range(noise.voices):
-            said = np.concatenate([self._clips[clip].samples for clip in noise.talkers[talker :: noise.voices]])
-            said = np.tile(said, total // len(said) + 2)
-            offset = int(rng.integers(len(said) - total))
-            sound += said[offset : offset + total] * np.float32(amplitude(rng.uniform(-4, 4)))
-        return sound
+        for voice in voices:
+            sound += voice * _gain(voice, rng.uniform(-_TALKERS_APART_DB, _TALKERS_APART_DB))
+        return sound * np.float32(1 / np.sqrt(len(voices)))
+
+    def _looped(self, clips: Sequence[int], share: float, total: int) -> Samples:
+        """Clips end to end, over and over, begun at that share of them."""
+        said = np.concatenate([self._clips[clip].samples for clip in clips])
+        begin = int(share * len(said))
+        return np.resize(np.concatenate((said[begin:], said[:begin])), total)
 
 
-def coloured_noise(rng: np.random.Generator, total: int, colour: float) -> Samples:
-    """Noise (S,) whose power goes with frequency to the `colour`: 0 white, -1 pink, -2 brown; flat below 20 Hz."""
-    spectrum = np.fft.rfft(rng.standard_normal(total, dtype=np.float32))
-    frequency_hz = np.maximum(np.fft.rfftfreq(total, 1 / RATE_HZ), 20.0).astype(np.float32)
-    return np.asarray(np.fft.irfft(spectrum * frequency_hz ** np.float32(colour / 2), total), np.float32)
+def _gain(sound: Samples, level_db: float) -> np.float32:
+    """What brings a sound to an RMS in decibels of 1."""
+    return np.float32(amplitude(level_db) / max(rms(sound), 1e-6))
 
 
-@lru_cache(maxsize=256)
-def _response(room: Room) -> Samples:
-    return impulse_response(room)
-
-
-def _in_room(samples: Samples, room: Room | None) -> Samples:
-    if room is None:
-        return samples
-    return np.asarray(fftconvolve(samples, _response(room)), np.float32)
+def _uttered(samples: Samples, word: Word) -> Samples:
+    """A clip at the word's pace, cut to the pieces of the spoken word that are wanted."""
+    if word.pieces != Word.pieces:
+        start_s, end_s = word_edges(samples)
+        pause = np.zeros(round(word.pause_s * word.pace * RATE_HZ), np.float32)
+        pieces: list[Samples] = []
+        for shares in word.pieces:
+            first, last = (round((start_s + share * (end_s - start_s)) * RATE_HZ) for share in shares)
+            pieces += [_faded(samples[first:last]), pause]
+        samples = np.concatenate(pieces[:-1])
+    return _at_pace(samples, word.pace)
 
 
 def _at_pace(samples: Samples, pace: float) -> Samples:
@@ -168,37 +195,8 @@ def _faded(samples: Samples) -> Samples:
     ramp = np.linspace(0, 1, min(round(_FADE_S * RATE_HZ), len(samples)), dtype=np.float32)
     faded = samples.copy()
     faded[: len(ramp)] *= ramp
-    faded[-len(ramp) :] *= ramp[::-1]
+    faded[len(faded) - len(ramp) :] *= ramp[::-1]
     return faded
-
-
-def _heard(samples: Samples, microphone: Microphone) -> Samples:
-    """Colour, self-noise and clipping of the microphone."""
-    frequency_hz = np.linspace(0, RATE_HZ / 2, _COLOUR_TAPS // 2 + 1)
-    octaves = np.log2(np.maximum(frequency_hz, 100) / 900)
-    gain = 10 ** (microphone.tilt_db * octaves / 6.3 / 20) * (frequency_hz <= microphone.cut_hz)
-    taps = np.roll(np.fft.irfft(gain), _COLOUR_TAPS // 2) * np.hanning(_COLOUR_TAPS)
-    coloured = fftconvolve(samples, taps.astype(np.float32), mode="same")
-    rng = np.random.default_rng(microphone.seed)
-    floor = rng.standard_normal(len(samples), dtype=np.float32) * np.float32(amplitude(microphone.floor_db))
-    return np.asarray(np.clip(coloured + floor, -1, 1), np.float32)
-
-
-def _about(scene: Scene) -> dict[str, Any]:
-    return {
-        "level_db": round(scene.microphone.level_db, 1),
-        "snr_db": None if scene.noise is None else round(scene.noise.snr_db, 1),
-        "noise": None if scene.noise is None else scene.noise.kind,
-        "distance_m": None if scene.room is None else round(scene.room.distance_m, 2),
-        "rt60_s": None if scene.room is None else round(scene.room.rt60_s, 2),
-    }
-
-
-def _own_clips(word: str, folder: Path | None, split: str) -> list[Clip]:
-    if folder is None:
-        return []
-    said = partial(Clip, text=word, kind="positive", split=split, speed=1.0)
-    return [said(voice=f"recorded:{path.name}", samples=read_audio(path)) for path in audio_files(folder)]
 
 
 def _for_word(clip: Clip, word: str, bank_word: str) -> Clip:
@@ -214,18 +212,28 @@ def _for_word(clip: Clip, word: str, bank_word: str) -> Clip:
     return replace(clip, kind=kind)
 
 
-def _cast(clips: list[Clip], recordings: Recordings) -> Cast:
+def _cast(clips: Sequence[Clip], own: Sequence[int], recordings: Recordings) -> Cast:
     def of(*kinds: str) -> tuple[int, ...]:
-        return tuple(number for number, clip in enumerate(clips) if clip.kind in kinds)
+        return tuple(number for number, clip in enumerate(clips) if clip.kind in kinds and number not in own)
 
+    background = range(recordings.talk_files, len(recordings.files))
+    tunes = {number for number in background if _is_music(recordings.files[number])}
     groups = [of("near-miss", "containing"), of("negative"), of("negative"), of("sentence")]
     return Cast(
         positive=of("positive"),
+        own=tuple(number for number in own if clips[number].kind == "positive"),
         negative=tuple(group for group in groups if group),
         sentences=of("sentence") or of("negative"),
         seconds=tuple(len(clip.samples) / RATE_HZ for clip in clips),
         kinds=tuple(clip.kind for clip in clips),
         texts=tuple(clip.text for clip in clips),
-        talk_files=recordings.talk_files,
-        sound_files=recordings.sound_files,
+        talk=tuple(range(recordings.talk_files)),
+        music=tuple(sorted(tunes)),
+        effects=tuple(number for number in background if number not in tunes),
     )
+
+
+def _is_music(path: Path) -> bool:
+    """Whether the nearest folder that says what kind of background it holds says music."""
+    named = (part.strip("_") for part in reversed(path.parts[:-1]))
+    return next((part for part in named if part.startswith(BACKGROUND)), "").startswith("music")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kws.audio import RATE_HZ
-from synth.rooms import draw_room, impulse_response
+from synth.rooms import convolved, diffuse_response, draw_room, impulse_response
 
 
 @pytest.mark.parametrize("rt60_s", [0.3, 0.6])
@@ -48,3 +48,31 @@ def test_a_far_room_is_more_reverberant_than_a_near_one() -> None:
         return float(np.mean(shares))
 
     assert late_share(3.0) > 1.5 * late_share(0.5)
+
+
+def test_elsewhere_in_the_room_the_decay_is_the_same() -> None:
+    """And a distant source is the more reverberant: by 6 dB for twice the distance."""
+    room = draw_room(np.random.default_rng(1), distance_m=(1.0, 1.0), rt60_s=(0.5, 0.5))
+    energies = []
+    for distance_m in (1.0, 2.0):
+        response = diffuse_response(room, distance_m, seed=3).astype(np.float64)
+        energy = np.cumsum(np.square(response[1:])[::-1])[::-1]
+        level_db = 10 * np.log10(energy / energy[0])
+        span = (level_db < -5) & (level_db > -25)
+        slope = np.polyfit(np.flatnonzero(span) / RATE_HZ, level_db[span], 1)[0]
+        assert -60 / slope == pytest.approx(0.5, rel=0.1)
+        assert response[0] == 1
+        energies.append(energy[0])
+    assert 10 * np.log10(energies[1] / energies[0]) == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("samples", "taps"), [(1, 1), (100, 257), (16_000, 257), (160_000, 9_000), (5_000, 5_000)])
+def test_convolution_in_blocks_is_scipys(samples: int, taps: int) -> None:
+    from scipy.signal import fftconvolve
+
+    rng = np.random.default_rng(1)
+    sound, response = (rng.standard_normal(count).astype(np.float32) for count in (samples, taps))
+    ours = convolved(sound, response)
+    theirs = fftconvolve(sound.astype(np.float64), response.astype(np.float64))[:samples]
+    assert ours.shape == (samples,) and ours.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max() + 1e-6)
