@@ -1,35 +1,59 @@
-"""The texts the bank is spoken from."""
+"""The texts that banks are spoken from, by language (as eSpeak names it: en-us, de, pt-br …)."""
 
 from __future__ import annotations
 
 from importlib import resources
 
 
-def words() -> list[str]:
-    """Everyday words and short phrases."""
-    return _lines("words.txt")
+def words(language: str = "en-us") -> list[str]:
+    """Everyday words and short phrases of a language; English ones if we have none, which its voices then read out."""
+    return _lines(f"words_{_family(language)}.txt") or _lines("words.txt")
 
 
-def sentences() -> list[str]:
-    """English sentences, many with near-misses of "activate" in context."""
-    return _lines("sentences.txt")
+def sentences(language: str = "en-us") -> list[str]:
+    """Sentences of a language, else our few foreign ones, else English (many with near-misses of "activate")."""
+    few = [sentence for tongue, sentence in foreign_sentences() if _family(tongue) == _family(language)]
+    return _lines(f"sentences_{_family(language)}.txt") or few or _lines("sentences.txt")
+
+
+def carriers(language: str) -> list[str]:
+    """Sentences of a language with {} where any word or phrase may stand; empty if we have none."""
+    return _in_language("carriers.txt", language)
+
+
+def affixes(language: str) -> list[str]:
+    """How longer words are made from a word {} of a language; empty if we have none."""
+    return _in_language("affixes.txt", language)
 
 
 def foreign_sentences() -> list[tuple[str, str]]:
     """(eSpeak language, sentence) pairs."""
-    pairs = [line.split(": ", 1) for line in _lines("sentences_foreign.txt")]
-    return [(language, sentence) for language, sentence in pairs]
+    return _pairs("sentences_foreign.txt")
 
 
 def near_misses(word: str) -> dict[str, str]:
     """What sounds like `word`, as near-miss or as containing it whole; empty if we have no list for it."""
-    name = f"near_misses/{word.replace(' ', '_')}.txt"
-    if not resources.files("synth").joinpath("texts", name).is_file():
-        return {}
-    return {line.removeprefix("+ "): "containing" if line.startswith("+ ") else "near-miss" for line in _lines(name)}
+    lines = _lines(f"near_misses/{word.replace(' ', '_')}.txt")
+    return {line.removeprefix("+ "): "containing" if line.startswith("+ ") else "near-miss" for line in lines}
+
+
+def _family(language: str) -> str:
+    return language.partition("-")[0]
+
+
+def _in_language(name: str, language: str) -> list[str]:
+    return [line for tongue, line in _pairs(name) if tongue == _family(language)]
+
+
+def _pairs(name: str) -> list[tuple[str, str]]:
+    pairs = [line.split(": ", 1) for line in _lines(name)]
+    return [(language, line) for language, line in pairs]
 
 
 def _lines(name: str) -> list[str]:
-    text = resources.files("synth").joinpath("texts", name).read_text(encoding="utf-8")
-    lines = (line.strip() for line in text.splitlines())
+    """The lines of a text without comments and repetitions; none if there is no such text."""
+    path = resources.files("synth").joinpath("texts", name)
+    if not path.is_file():
+        return []
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
