@@ -223,7 +223,9 @@ def _unheard(sound: Any) -> str:
         return "no samples"
     may_hold_nan = sound.subtype in {"FLOAT", "DOUBLE"}
     heard = False
+    passed = 0
     for block in sound.blocks(blocksize=_LOOK_S * sound.samplerate, dtype="float32"):
+        passed += len(block)
         if not np.isfinite(block).all():
             return "not numbers (NaN or infinity)"
         heard = heard or bool(np.abs(block).max(initial=0) > _SILENT)
@@ -231,6 +233,8 @@ def _unheard(sound: Any) -> str:
             break
     if not heard:
         return "silent"
+    if passed >= sound.frames:
+        return ""
     sound.seek(max(0, sound.frames - round(_TAIL_S * sound.samplerate)))
     return "" if len(sound.read(dtype="float32")) else "cut short"
 
