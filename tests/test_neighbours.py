@@ -180,6 +180,11 @@ def test_made_up_words_keep_their_stress() -> None:
     assert all(sum(phone[0] == STRESS[0] for word in text for phone in word) == 1 for text in said)
 
 
+def test_an_unstressed_vowel_is_left_as_it_is() -> None:
+    for text, _ in slips(spoken_words("ˈælɪk"), SOUNDS, np.random.default_rng(1), 50):
+        assert "ɪ" in text[0], text
+
+
 def test_parts_are_the_beginnings_and_the_ends() -> None:
     assert [spelt(said) for said, _ in parts(WORD)] == ["tᵻvˈe^ɪt", "ˈæktᵻ", "vˈe^ɪt"]
 

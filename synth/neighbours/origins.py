@@ -23,7 +23,7 @@ _SECOND_LONG = 16
 """Phones that take more than a second to say (at its usual speed eSpeak says 14)."""
 _POOL = 120
 """Made-up words to choose from, of each kind."""
-_MARGIN = 0.1
+_MARGIN = 0.15
 """What made-up words and pairs must be beyond the floor: nobody means them, so nothing is lost where it is doubtful."""
 _PUNCTUATION = ".,;:!?¿¡…।"
 

@@ -85,11 +85,12 @@ def _once(words: Words, known: Sounds) -> Iterator[tuple[Words, str]]:
     for number, word in enumerate(words):
         for place, marked in enumerate(word):
             stress, phone = marked[: len(marked) - len(marked.lstrip(STRESS))], marked.lstrip(STRESS)
-            others = known.phones if stress or not is_vowel(phone) else ()  # an unstressed vowel may be any, to many
+            if is_vowel(phone) and not stress:
+                continue  # many say another one there, or none
             changes: list[tuple[tuple[str, ...], str]] = [
-                ((stress + other,), _EXCHANGED) for other in others if _alike(phone, other)
+                ((stress + other,), _EXCHANGED) for other in known.phones if _alike(phone, other)
             ]
-            if not stress:
+            if not is_vowel(phone):
                 changes.append(((), _DROPPED))
             for change, how in changes:
                 new = (*word[:place], *change, *word[place + 1 :])
