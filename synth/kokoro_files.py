@@ -158,8 +158,8 @@ def _run(command: list[str], folder: Path) -> None:
     if done.returncode != 0:
         client = "pip" if "pip" in command else "npm"
         raise Failure(
-            f"{client} could not fetch {command[-1]} (see its words above): is there a network, and space in "
-            f"{tempfile.gettempdir()}? Run this again to go on."
+            f"{client} could not fetch {command[-1]} (no network, or no space in {tempfile.gettempdir()}?): "
+            "see its words above, then run this again."
         )
 
 
