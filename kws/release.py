@@ -25,13 +25,13 @@ class Released:
     threshold: float
 
 
-def release(run: Path, detector: Path, language: str) -> Released:
+def release(run: Path, detector: Path) -> Released:
     """Write the best net of a run to a detector file. Raises Failure if there is none or it cannot be written."""
     net, state = load_best(run)
     decision = Decision.from_json(state["decision"])
     det = Det.from_json(state["det"])
     about = {
-        "language": language,
+        "language": state["language"],
         "det": {
             "thresholds": det.thresholds, "false_accepts_per_hour": det.false_accepts_per_hour.tolist(),
             "frr": det.frr.tolist(),

@@ -75,6 +75,7 @@ class Source:
     word: str
     made_from: str
     """A fingerprint of the dataset or stage."""
+    language: str = "en-us"
     licences: tuple[str, ...] = ()
     """One sentence for each source of sound."""
 

@@ -7,7 +7,10 @@ the clips of one split and engine one after the other, since thousands of tiny f
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,6 +52,8 @@ class Bank:
     clips: tuple[Clip, ...]
     language: str = "en-us"
     """Of the word."""
+    general: bool = False
+    """Whether it holds the words and sentences that any word is taught against, so that the starter bank is not needed."""
     licences: tuple[str, ...] = ()
     """One sentence for each source of its sound."""
 
@@ -67,7 +72,7 @@ def write_bank(folder: Path, bank: Bank, suffix: Suffix = ".flac") -> None:
     except OSError as error:
         raise cannot_write(folder, error) from error
     gap = np.zeros(round(_GAP_S * RATE_HZ), np.float32)
-    head = {"word": bank.word, "language": bank.language, "licences": bank.licences}
+    head = {"word": bank.word, "language": bank.language, "general": bank.general, "licences": bank.licences}
     lines = [json.dumps(head)]
     packs: dict[tuple[str, str], list[list[Clip]]] = {}
     for clip in bank.clips:
@@ -98,7 +103,9 @@ def read_bank(folder: Path) -> Bank:
         raise Failure(f"no bank in {folder} ({INDEX} is missing): leave --bank out, and kws speaks one itself.")
     try:
         head, *entries = (json.loads(line) for line in index.read_text(encoding="utf-8").splitlines())
-        packs = {name: read_audio(folder / name) for name in dict.fromkeys(entry["pack"] for entry in entries)}
+        names = list(dict.fromkeys(entry["pack"] for entry in entries))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding leaves the interpreter free
+            packs = dict(zip(names, pool.map(lambda name: read_audio(folder / name), names), strict=True))
         clips = tuple(_cut(packs[entry["pack"]], entry) for entry in entries)
         return Bank(**{"language": "en-us", **head, "licences": tuple(head.get("licences", ()))}, clips=clips)
     except (ValueError, KeyError, TypeError) as error:
@@ -115,6 +122,7 @@ def _cut(pack: Samples, entry: dict[str, Any]) -> Clip:
     return Clip(**described, samples=samples)
 
 
+@lru_cache(maxsize=1)
 def starter_bank() -> Bank:
     """The bank inside the package: "activate", its near-misses, and what any word is taught against."""
     return read_bank(Path(__file__).parent / "bank_activate")

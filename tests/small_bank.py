@@ -33,4 +33,4 @@ def small_bank(word: str = "activate") -> Bank:
                 clips.append(Clip(text=text, kind=kind, samples=tone_word(pitch_hz, seconds, rising), **said))
             longer = np.concatenate((tone_word(pitch_hz, 0.6, 2.0), tone_word(pitch_hz, 0.2, 0.0)))
             clips.append(Clip(text=f"{word}d", kind="near-miss", samples=longer, **said))
-    return Bank(word=word, clips=tuple(clips))
+    return Bank(word=word, general=True, clips=tuple(clips))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from small_bank import small_bank, tone_word
 
 from kws.audio import Samples
+from kws.cli.scenes import Wanted, open_banks
 from kws.errors import Failure
 from synth.bank import Bank, Clip, read_bank, write_bank
-from synth.generate import open_banks
 from synth.phrases import foreign_sentences, near_misses, sentences, words
 from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION
 
@@ -81,7 +82,7 @@ def test_clips_are_chosen_by_split_and_kind() -> None:
 
 
 def test_a_bank_that_could_not_be_written_whole_is_no_bank(tmp_path: Path) -> None:
-    (tmp_path / ".train-tone-00.ogg.part").mkdir()
+    (tmp_path / ".train-tone-00.flac.part").mkdir()
     with pytest.raises(Failure, match="cannot write"):
         write_bank(tmp_path, Bank(word="activate", clips=WRITTEN.clips[:1]))
     with pytest.raises(Failure, match="no bank in"):
@@ -89,7 +90,7 @@ def test_a_bank_that_could_not_be_written_whole_is_no_bank(tmp_path: Path) -> No
 
 
 def test_a_missing_bank_is_told_how_to_build_one(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"index\.jsonl is missing\): build one with scripts/build_bank"):
+    with pytest.raises(Failure, match=r"index\.jsonl is missing\): leave --bank out"):
         read_bank(tmp_path)
 
 
@@ -153,25 +154,37 @@ def test_a_damaged_index_is_read_or_told_but_never_a_surprise(
 
 @pytest.fixture
 def starter(monkeypatch: pytest.MonkeyPatch) -> Bank:
-    bank = Bank(word="activate", clips=())
-    monkeypatch.setattr("synth.generate.starter_bank", lambda: bank)
+    bank = Bank(word="activate", general=True, clips=WRITTEN.clips[:1])
+    monkeypatch.setattr("synth.bank.starter_bank", lambda: bank)
     return bank
 
 
 def test_without_a_bank_the_starter_bank_is_opened(starter: Bank) -> None:
-    assert open_banks([]) == [starter]
+    assert open_banks(Wanted(word="activate"), 1) == (starter,)
 
 
 def test_a_bank_with_its_own_words_and_sentences_stands_alone(starter: Bank, folder: Path) -> None:
-    assert [bank.word for bank in open_banks([folder])] == ["activate"]
-    assert starter not in open_banks([folder])
+    (bank,) = open_banks(Wanted(word="activate", banks=(folder,)), 1)
+    assert bank.general
+    assert bank is not starter
 
 
 def test_the_starter_bank_adds_words_to_a_bank_that_has_none(starter: Bank, tmp_path: Path) -> None:
     positives = [clip for clip in small_bank("lantern").clips if clip.kind == "positive"]
     write_bank(tmp_path, Bank(word="lantern", clips=tuple(positives[:2])))
-    lantern, added = open_banks([tmp_path])
+    lantern, added = open_banks(Wanted(word="lantern", banks=(tmp_path,)), 1)
     assert lantern.word == "lantern"
+    assert added is starter
+
+
+@pytest.mark.parametrize("asked", [{"word": "lantern"}, {"says": ("act-iv-ate",)}, {"language": "de"}])
+def test_a_word_or_a_way_to_say_it_that_no_bank_holds_is_spoken(
+    asked: dict[str, Any], starter: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bank(tmp_path, Bank(word="spoken", clips=WRITTEN.clips[:1]))
+    monkeypatch.setattr("kws.cli.scenes.speak_bank", lambda wanted, workers: tmp_path)
+    spoken, added = open_banks(Wanted(**{"word": "activate", **asked}), 1)
+    assert spoken.word == "spoken"
     assert added is starter
 
 

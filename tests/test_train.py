@@ -122,7 +122,7 @@ def test_a_released_detector_scores_as_the_trained_net(
     examples: Examples, validation: Validation, tmp_path: Path
 ) -> None:
     Training(RECIPE, SOURCE, tmp_path).run(examples, None, validation)
-    release(tmp_path, tmp_path / "activate.onnx", "en")
+    release(tmp_path, tmp_path / "activate.onnx")
     detector, (net, state) = kws.load(tmp_path / "activate.onnx"), load_best(tmp_path)
     samples, _ = Scenes()(3)
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 def test_an_untrained_folder_cannot_be_released(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="no trained net"):
-        release(tmp_path, tmp_path / "a.onnx", "en")
+        release(tmp_path, tmp_path / "a.onnx")
 
 
 def test_the_ring_of_examples_replaces_the_oldest() -> None:
@@ -198,10 +198,10 @@ def test_from_a_dataset_to_a_detector_by_the_command_line(sets: Path, tmp_path: 
 def test_scenes_stream_straight_into_training(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from kws.cli import train
+    from kws.cli import runs, train
 
-    monkeypatch.setattr(train, "_POOL", 8)
-    monkeypatch.setattr(train, "_SCENES", 8)
+    monkeypatch.setattr(runs, "_POOL", 8)
+    monkeypatch.setattr(runs, "_SCENES", 8)
     done = CliRunner().invoke(
         train.command,
         ["--out", str(tmp_path / "run"), "--bank", str(sets / "bank"), "--steps", "2", "--workers", "0"],
@@ -251,7 +251,7 @@ def test_a_read_only_folder_is_told(sets: Path, small_disk: Path) -> None:
     [
         (["train", "--out", "run", "--bank", "nowhere"], 1, "no bank in nowhere"),
         (["train", "nowhere", "--out", "run"], 1, "nowhere is no dataset"),
-        (["train", "--word", "bananas", "--out", "run"], 1, "bananas"),
+        (["train", "--word", "bananas", "--language", "tlh", "--out", "run"], 1, "no speech engine here speaks 'tlh'"),
         (["train", "nowhere", "--negatives", "x", "--out", "run"], 2, "kws generate"),
         (["train"], 2, "--out"),
         (["export", "nowhere", "a.onnx"], 1, "no trained net"),

@@ -10,11 +10,15 @@ import click
 from kws.errors import Failure, Misuse
 
 COMMANDS = {
+    "voices": "List the speech engines here, and how to get the others.",
+    "record": "Record yourself saying a word.",
     "generate": "Make a labelled synthetic dataset.",
     "train": "Train a detector.",
     "export": "Write a trained detector to one .onnx file.",
     "evaluate": "Measure a detector on recordings.",
+    "new": "Make a detector of any word, from its text.",
     "listen": "Listen to a microphone, a file or standard input.",
+    "cache": "Show what the cache holds, or empty it.",
 }
 
 

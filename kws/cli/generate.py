@@ -7,53 +7,54 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.errors import Misuse
+from kws.cli.scenes import DEFAULT_WORD, Wanted, explained, open_material, scene_options
 
 if TYPE_CHECKING:
     from synth.generate import Order, Stage
 
-_FOLDER = click.Path(path_type=Path)
 _REPORT_S = 10.0
 """Seconds between two lines where there is no terminal to draw a bar on."""
+_PREVIEWED = 8
+"""Scenes on a preview page."""
 
 
 @click.command("generate")
-@click.argument("out", type=_FOLDER)
-@click.option("--word", default="activate", show_default=True, help="The word to be heard.")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--word", default=DEFAULT_WORD, show_default=True, help="The word to be heard.")
 @click.option("--clips", type=click.IntRange(min=1), default=1000, show_default=True, help="How many, of 10 seconds.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same bytes."
 )
-@click.option(
-    "--bank", "banks", type=_FOLDER, multiple=True, metavar="FOLDER",
-    help="A bank made by scripts/build_bank; may be repeated. The starter bank adds what it lacks.",
-)  # fmt: skip
-@click.option("--positives", type=_FOLDER, metavar="FOLDER", help="Your own recordings of the word.")
-@click.option(
-    "--negatives", type=_FOLDER, metavar="FOLDER",
-    help="Recorded sound without the word; subfolders music…, effects… and noise… are background, the rest is talk.",
-)  # fmt: skip
+@scene_options
+@click.option("--preview", is_flag=True, help="Only draw a page of the first scenes, to look at and to listen to.")
+@click.option("--explain", is_flag=True, help="Only list what is taught as not the word, with its distance from it.")
 @click.option(
     "--workers", type=click.IntRange(min=1), default=min(2, os.cpu_count() or 1), show_default=True,
     help="Processes; the bytes do not depend on it.",
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    out: Path, word: str, clips: int, seed: int, banks: tuple[Path, ...], positives: Path | None,
-    negatives: Path | None, workers: int,
-) -> None:  # fmt: skip
+    out: Path, word: str, clips: int, seed: int, preview: bool, explain: bool, workers: int, **scenes: Any
+) -> None:
     """Make a labelled dataset in the folder OUT, or go on with it after a stop or with more clips than before."""
-    word = word.strip()
-    if not word:
-        raise Misuse("the word is empty: name one, as in --word activate.")
-    from synth.generate import Order, open_banks
-    from synth.stage import Stage
+    wanted = Wanted(word=word, **scenes)
+    if explain:
+        click.echo(explained(wanted))
+        return
+    from synth.generate import Order
 
-    stage = Stage(word, open_banks(banks), positives=positives, negatives=negatives)
-    order = Order(word=word, seed=seed, clips=clips, licences=licences(banks, positives, negatives))
+    material = open_material(wanted, workers)
+    stage = material.stage(wanted.ranges)
+    if preview:
+        from synth.preview import write_preview
+
+        page, picture = write_preview(out, stage, seed, _PREVIEWED)
+        click.echo(f"{page} (and {picture.name}) shows the first {_PREVIEWED} scenes of seed {seed}.")
+        return
+    order = Order(word=material.word, language=material.language, seed=seed, clips=clips, licences=material.licences)
     _make(out, order, stage, workers)
     click.echo(f"{out} holds {clips} clips.")
 
@@ -103,15 +104,3 @@ class _Progress:
     def close(self) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
-
-
-def licences(banks: tuple[Path, ...], positives: Path | None, negatives: Path | None) -> tuple[str, ...]:
-    """One sentence for each source of sound that scenes are made from."""
-    starter = (
-        "starter bank: made by this project with Kokoro-82M (Apache-2.0), eSpeak NG (GPL-3.0 program, not bundled) and "
-        "Piper's voice joe (CC0 recordings, fine-tuned from a voice recorded for research); given away under "
-        "Apache-2.0, commercial use included, as far as synth/bank_activate/LICENCE.md says"
-    )
-    spoken = [f"bank {folder.name}: as the voices it was built with allow" for folder in banks]
-    own = [f"recordings in {folder.name}: as their makers allow" for folder in (positives, negatives) if folder]
-    return (starter, *spoken, *own)

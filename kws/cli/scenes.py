@@ -1,0 +1,242 @@
+"""What `kws generate`, `kws train` and `kws new` share: whose word is said how, by whom, over what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kws.audio import Samples
+from kws.errors import Failure, Misuse
+
+if TYPE_CHECKING:
+    from synth.bank import Bank, Clip
+    from synth.casting import Brief
+    from synth.recorded import Recordings
+    from synth.scene import Ranges
+    from synth.stage import Stage
+    from synth.voices import Engine, Saying, Split
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_WORD = "activate"
+ENGLISH = "en-us"
+_OWN_MADE = 200
+"""Clips that further mouths make of the user's own, at most."""
+_PLACE = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--say", "says", multiple=True, metavar="TEXT",
+        help="How the word is said: a respelling (ack-tiv-ate) or phonemes between slashes (/ˈæktɪveɪt/). Repeat it for several "
+        "pronunciations; each counts as the word, and the word's own spelling only if it is named too.",
+    ),
+    click.option("--language", default=ENGLISH, show_default=True, help="Of the word: en-us, en, de, fr, es …"),
+    click.option(
+        "--bank", "banks", type=_PLACE, multiple=True, metavar="FOLDER",
+        help="A bank that was built before; may be repeated. Otherwise the word is spoken by the engines that kws voices lists.",
+    ),
+    click.option("--kokoro", type=_PLACE, metavar="FOLDER", help="Kokoro's model and voices, if not in their usual place."),
+    click.option("--piper", type=_PLACE, multiple=True, metavar="FILE", help="A Piper voice (.onnx); may be repeated."),
+    click.option(
+        "--positives", type=_PLACE, metavar="PLACE",
+        help="Your own recordings of the word (kws record makes them): a folder, a manifest or Speech Commands.",
+    ),
+    click.option(
+        "--negatives", type=_PLACE, metavar="PLACE",
+        help="Recorded sound without the word, likewise; subfolders music…, effects… and noise… are background, the rest is talk.",
+    ),
+    click.option(
+        "--preset", type=click.Choice(["quiet", "home", "hard"]), default="home", show_default=True,
+        help="How hard the scenes are.",
+    ),
+)  # fmt: skip
+
+
+def scene_options(command: Command) -> Command:
+    """Give a command the options that `Wanted` is made from."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What was asked for on the command line."""
+
+    word: str
+    says: tuple[str, ...] = ()
+    language: str = ENGLISH
+    banks: tuple[Path, ...] = ()
+    kokoro: Path | None = None
+    piper: tuple[Path, ...] = ()
+    positives: Path | None = None
+    negatives: Path | None = None
+    preset: str = "home"
+
+    def __post_init__(self) -> None:
+        if not self.word.strip():
+            raise Misuse("the word is empty: name one, as in --word activate.")
+
+    @property
+    def sayings(self) -> tuple[Saying, ...]:
+        """The pronunciations: the word's own, unless others are given."""
+        from synth.voices import Saying
+
+        language = {"en": ENGLISH}.get(self.language, self.language)
+        return tuple(_saying(said, self.word, language) for said in self.says) or (
+            Saying(text=self.word, language=language),
+        )
+
+    @property
+    def file_name(self) -> str:
+        """Of the detector."""
+        return f"{'_'.join(self.word.split())}.onnx"
+
+    @property
+    def ranges(self) -> Ranges:
+        """Of the preset."""
+        from synth.scene import PRESETS
+
+        return PRESETS[self.preset]
+
+
+def _saying(said: str, word: str, language: str) -> Saying:
+    """A respelling, or phonemes between slashes."""
+    from synth.voices import Saying
+
+    said = said.strip()
+    if said.startswith("/") and said.endswith("/") and len(said) > 2:
+        return Saying(text=word, language=language, ipa=said[1:-1])
+    if not said or "/" in said:
+        raise Misuse(f"--say {said!r} is neither a respelling nor phonemes between two slashes, as in --say /ˈæktɪveɪt/.")
+    return Saying(text=said, language=language)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What scenes are made from, opened once."""
+
+    word: str
+    language: str
+    banks: tuple[Bank, ...]
+    own: tuple[Clip, ...]
+    recordings: Recordings | None
+    licences: tuple[str, ...]
+
+    def stage(self, ranges: Ranges, split: Split = "train") -> Stage:
+        """Scenes of a split; what the user recorded belongs to training alone."""
+        from synth.stage import Stage
+
+        own, recordings = (self.own, self.recordings) if split == "train" else ((), None)
+        return Stage(self.word, self.banks, own=own, recordings=recordings, split=split, ranges=ranges)
+
+
+def open_material(wanted: Wanted, workers: int) -> Material:
+    """Open banks and recordings; a word that no bank holds is spoken first. What cannot be read is named and left out."""
+    from synth.casting import further_mouths
+    from synth.corpus import own_clips
+    from synth.recorded import Recordings
+
+    own: list[Clip] = []
+    if wanted.positives:
+        own, skipped = own_clips(wanted.word, wanted.positives, "train")
+        _tell(wanted.positives, skipped)
+        own += further_mouths(own, min(_OWN_MADE, 6 * len(own)), seed=0)
+    recordings = None
+    if wanted.negatives:
+        recordings = Recordings(wanted.negatives, without=wanted.word)
+        _tell(wanted.negatives, recordings.skipped)
+    banks = open_banks(wanted, workers)
+    spoken = [licence for bank in banks for licence in bank.licences]
+    recorded = [f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place]
+    return Material(
+        word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
+        licences=tuple(dict.fromkeys([*spoken, *recorded])),
+    )  # fmt: skip
+
+
+def open_banks(wanted: Wanted, workers: int) -> tuple[Bank, ...]:
+    """The banks named, else a bank of the word; and the starter bank, unless they bring what is not the word."""
+    from synth.bank import read_bank, starter_bank
+
+    banks = [read_bank(folder) for folder in wanted.banks]
+    if not any(bank.general for bank in banks):
+        banks.append(starter_bank())
+    if wanted.says or not any(_says(bank, wanted) for bank in banks):
+        banks.insert(0, read_bank(speak_bank(wanted, workers)))
+    return tuple(banks)
+
+
+def _says(bank: Bank, wanted: Wanted) -> bool:
+    """Whether a bank has training clips of the word in its language."""
+    return bank.language.split("-")[0] == wanted.language.split("-")[0] and any(
+        clip.split == "train" and clip.kind == "positive" and clip.text.casefold() == wanted.word.casefold()
+        for clip in bank.clips
+    )
+
+
+def speak_bank(wanted: Wanted, workers: int) -> Path:
+    """The folder of the word's bank, spoken now unless the cache holds it; a stop loses nothing."""
+    from tqdm import tqdm
+
+    from kws.files import cache_folder
+    from synth.bank import INDEX
+    from synth.casting import bank_name, build_bank
+    from synth.espeak import Espeak
+
+    engines, brief = open_engines(wanted), brief_of(wanted)
+    folder = cache_folder() / "banks" / bank_name(brief, engines)
+    if (folder / INDEX).is_file():
+        return folder
+    bar: Any = None
+    for progress in build_bank(folder, brief, engines, Espeak().phonemes, workers=workers):
+        if bar is None or bar.desc != f"{progress.doing}: ":
+            if bar is not None:
+                bar.close()
+            bar = tqdm(desc=progress.doing, total=progress.total, unit="utterance", dynamic_ncols=True)
+        bar.update(progress.done - bar.n)
+    if bar is not None:
+        bar.close()
+    click.echo(f"the bank of {wanted.word!r} lies in {folder}", err=True)
+    return folder
+
+
+def brief_of(wanted: Wanted) -> Brief:
+    """What bank the word needs."""
+    from synth.casting import Brief
+
+    return Brief(word=wanted.word, sayings=wanted.sayings)
+
+
+def explained(wanted: Wanted) -> str:
+    """The neighbours of the word, which are taught as not the word."""
+    from synth.casting import near
+    from synth.espeak import Espeak
+    from synth.neighbours import explain
+
+    open_engines(wanted)
+    return explain(near(brief_of(wanted), Espeak().phonemes))
+
+
+def open_engines(wanted: Wanted) -> list[Engine]:
+    """The speech engines here. Raises Failure if there is none."""
+    from synth.engines import installed
+
+    engines = installed(wanted.kokoro, wanted.piper)
+    if not engines:
+        raise Failure(
+            f"no bank holds {wanted.word!r} and no speech engine is installed: pip install 'activate-kws[train,speak]', "
+            "then see kws voices for more voices."
+        )
+    return engines
+
+
+def _tell(place: Path, skipped: tuple[str, ...]) -> None:
+    if skipped:
+        shown = "; ".join(skipped[:5]) + (" …" if len(skipped) > 5 else "")
+        click.echo(f"left out {len(skipped)} of the files in {place}: {shown}", err=True)
+
+
