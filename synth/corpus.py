@@ -170,6 +170,11 @@ class RecordingsEngine:
         told = json.dumps([(path.as_posix(), stat.st_size, stat.st_mtime_ns) for path, stat in files])
         return f"{self.name} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
+    @property
+    def licence(self) -> str:
+        """Whose recordings they are."""
+        return f"recordings in {self.corpus.place.name}: as their makers allow"
+
     def voices(self, split: Split, language: str) -> tuple[str, ...]:
         """The speakers of a split; what language they speak is not known."""
         return tuple(dict.fromkeys(spoken.speaker for spoken in self.corpus.of(split)))

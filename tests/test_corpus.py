@@ -17,7 +17,7 @@ from kws.audio import RATE_HZ, Samples, word_edges
 from kws.errors import Failure
 from kws.events import Event, Recording, to_line
 from synth.corpus import LONGEST_S, MARGIN_S, RecordingsEngine, bare, fault, open_corpus, own_clips, trimmed
-from synth.voices import Saying
+from synth.voices import Engine, Saying
 
 WORD = tone_word(300, 0.6, 2.0)
 
@@ -226,9 +226,10 @@ def test_a_corpus_speaks_in_its_speakers_voices_and_the_seed_chooses_the_take(tm
         put(tmp_path / f"{number}.wav", tone_word(150 + 50 * number, 0.6, 0.5))
         lines.append(json.dumps({"audio": f"{number}.wav", "text": text, "speaker": speaker}))
     (tmp_path / "list.jsonl").write_text("\n".join(lines))
-    engine = pickle.loads(pickle.dumps(RecordingsEngine(open_corpus(tmp_path / "list.jsonl"))))
+    engine: Engine = pickle.loads(pickle.dumps(RecordingsEngine(open_corpus(tmp_path / "list.jsonl"))))
     assert engine.voices("train", "de") == ("ann", "bob") and engine.voices("test", "de") == ()
     takes = [engine.speak(Saying(text="yes"), "ann", seed) for seed in range(4)]
+    assert engine.name == "recorded" and engine.licence == "recordings in list.jsonl: as their makers allow"
     assert takes[0].voice == "recorded:ann" and takes[0].rate_hz == RATE_HZ
     assert not np.array_equal(takes[0].samples, takes[1].samples)
     assert all(np.array_equal(takes[seed].samples, takes[seed + 2].samples) for seed in (0, 1))
