@@ -17,7 +17,10 @@ from synth.corpus import Spoken, open_corpus
 from synth.voices import Split
 
 _BLOCK = 60 * RATE_HZ
+_KEPT = 400
+"""Minutes held decoded in each process: 770 MB at most."""
 BACKGROUND = ("music", "effects", "noise", "background")
+"""How the names of folders begin that hold no talk."""
 
 
 class Recordings:
@@ -100,7 +103,7 @@ def _frames(path: Path) -> int:
         return 0
 
 
-@lru_cache(maxsize=320)
+@lru_cache(maxsize=_KEPT)
 def _block(path: Path, number: int) -> NDArray[np.int16]:
     """A minute of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
     import soundfile
