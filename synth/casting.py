@@ -19,6 +19,7 @@ import numpy as np
 from kws.errors import Failure
 from synth.bank import Bank, Clip, Suffix, starter_bank, write_bank
 from synth.crew import work
+from synth.manner import pace
 from synth.mouths import Mouth, MouthRanges, draw_mouth, said_by
 from synth.neighbours import Amounts, Neighbour, neighbours
 from synth.phrases import foreign_sentences, sentences, words
@@ -220,10 +221,11 @@ def build_bank(
     except EngineMissing as error:
         raise Failure(str(error)) from error
     clips: dict[int, Clip] = {}
-    for number, clip in work(_Speak(lines, tuple(engines), cache), range(len(lines)), workers):
+    speak = _Speak(lines, tuple(engines), cache)
+    for done, (number, clip) in enumerate(work(speak, range(len(lines)), workers), 1):
         if clip is not None:
             clips[number] = clip
-        yield Progress(doing="speaking", done=number, total=len(lines))
+        yield Progress(doing="speaking", done=done, total=len(lines))
     spoken = [clips[number] for number in sorted(clips)]
     parents, mouths = _draw_mouths(brief, spoken)
     made: list[Clip] = [*parents]
@@ -290,8 +292,8 @@ class _Speak:
         if samples is None:
             return None
         return Clip(
-            text=line.text, kind=line.kind, split=line.split, voice=f"{engine.name}:{line.voice}", speed=1.0,
-            samples=samples,
+            text=line.text, kind=line.kind, split=line.split, voice=f"{engine.name}:{line.voice}",
+            speed=pace(line.saying, line.voice, line.seed), samples=samples,
         )  # fmt: skip
 
 
@@ -304,4 +306,4 @@ class _Transform:
 
     def __call__(self, number: int) -> Clip:
         clip, mouth = self.clips[number], self.mouths[number]
-        return replace(clip, voice=f"{clip.voice}~", samples=said_by(clip.samples, mouth))
+        return replace(clip, voice=f"{clip.voice}~", speed=clip.speed * mouth.tempo, samples=said_by(clip.samples, mouth))

