@@ -171,7 +171,7 @@ def heard(samples: Samples, device: Device) -> Samples:
         samples = telephoned(samples)
     if device.codec:
         samples = coded(samples, device.codec)
-    return np.clip(samples + np.float32(device.offset), -1, 1)
+    return np.asarray(np.clip(samples + np.float32(device.offset), -1, 1), np.float32)
 
 
 def levelled(samples: Samples, levelling: Levelling) -> Samples:

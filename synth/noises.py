@@ -50,7 +50,7 @@ def coloured(white: Samples, colour: float) -> Samples:
 @lru_cache(maxsize=8)
 def _log_hz(total: int) -> NDArray[np.float32]:
     """Logarithm of the frequency of each Fourier bin, that of 20 Hz for those below."""
-    return np.log(np.maximum(np.fft.rfftfreq(total, 1 / RATE_HZ), 20.0)).astype(np.float32)
+    return np.asarray(np.log(np.maximum(np.fft.rfftfreq(total, 1 / RATE_HZ), 20.0)), np.float32)
 
 
 def hum(seed: int, total: int, mains_hz: int) -> Samples:
@@ -98,7 +98,7 @@ def _timbre(rng: np.random.Generator) -> NDArray[np.float32]:
     order = np.arange(1, int(rng.integers(3, 9)))
     harmonics[order] = rng.uniform(0.3, 1, len(order)) / order ** rng.uniform(0.7, 2.5) * -1j
     cycle = np.fft.irfft(harmonics)
-    return (cycle / np.abs(cycle).max()).astype(np.float32)
+    return np.asarray(cycle / np.abs(cycle).max(), np.float32)
 
 
 def _pitch_hz(scale: NDArray[np.int64], degree: int) -> float:
@@ -179,4 +179,4 @@ def _burst(sound: Samples, at_s: float, dying_s: float, level: float, seed: int)
 
 
 def _dying(total: int, time_s: float) -> NDArray[np.float32]:
-    return np.exp(np.arange(total, dtype=np.float32) * np.float32(-1 / (time_s * RATE_HZ)))
+    return np.asarray(np.exp(np.arange(total, dtype=np.float32) * np.float32(-1 / (time_s * RATE_HZ))))
