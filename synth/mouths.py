@@ -59,7 +59,14 @@ class Mouth:
 
 @dataclass(frozen=True, kw_only=True)
 class MouthRanges:
-    """What a mouth is drawn from."""
+    """What a mouth is drawn from.
+
+    The ranges keep the word. Of 50 training clips of "activate", each said by three mouths, pocketsphinx picked the
+    word out of 41: untransformed 90 %, adult 92 % (95 % interval 87 to 95), child 63 % (55 to 70); children played
+    slower, which gives them a grown speaker's formants, 85 % (79 to 90): it knows grown speakers alone. Of 50 clips of
+    the other words: 86, adult 77 (69 to 83), child 45 (37 to 53), played slower 73 % (66 to 80).
+    Each change in steps: scripts/lab/intelligible.md, made by scripts/intelligible.
+    """
 
     reference: Reference = "own"
     tract: Range = (0.9, 1.2)
@@ -92,6 +99,7 @@ def said_by(samples: Samples, mouth: Mouth) -> Samples:
     """Say a clip (S,) with another mouth: (S / tempo,), as loud as before, or a little less where it would clip.
 
     The same clip and mouth give the same bytes every time. The neutral mouth and a silent clip give the clip itself.
+    What comes back carries the vocoder's traces, so negatives must be said by as many other mouths as positives are.
     """
     if mouth == Mouth() or not np.any(np.abs(samples) > _SILENT):
         return samples

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,7 +18,8 @@ from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter
 from small_bank import tone_word
 
-from kws.audio import RATE_HZ, Samples, active_rms
+from kws.audio import RATE_HZ, Samples, active_rms, read_audio
+from kws.demo import read_demo
 from synth.mouths import MAN_HZ, Mouth, MouthRanges, draw_mouth, said_by
 
 pytest.importorskip("pyworld")
@@ -194,3 +198,43 @@ def test_the_same_clip_and_mouth_give_the_same_bytes_in_every_process() -> None:
     mouth = Mouth(tract=0.9, pitch=1.2, tempo=1.1, breath=0.4)
     here = [hashlib.sha256(said_by(tone_word(180, 0.5, 0.3), mouth).tobytes()).hexdigest() for _ in range(2)]
     assert {told.stdout.strip()} == set(here)
+
+
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
+    module = module_from_spec(spec_from_loader(name, loader) or pytest.fail("no such script"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setitem(sys.modules, name, module)
+    loader.exec_module(module)
+    return module
+
+
+def test_diversity_measures_pitch_formants_and_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    diversity = script("diversity", monkeypatch)
+    measured = diversity.measure(vowel(150.0))
+    assert measured == pytest.approx([150, np.prod(FORMANTS_HZ) ** (1 / 3), 0.6], rel=0.05)
+    assert diversity.measure(said_by(vowel(150.0), Mouth(tract=0.85)))[1] == pytest.approx(measured[1] / 0.85, rel=0.04)
+    assert diversity.measure(np.zeros(RATE_HZ, np.float32)) is None
+
+
+def test_diversity_counts_who_lies_among_the_positives(monkeypatch: pytest.MonkeyPatch) -> None:
+    diversity = script("diversity", monkeypatch)
+    grid = [[pitch_hz, 1200.0, 0.8] for pitch_hz in np.linspace(100, 200, 201)]
+    positives = diversity.Crowd(name="positives", voices=np.array(grid), unmeasured=0)
+    people = [[150.0, 1200.0, 0.8], [150.0, 1230.0, 0.9], [150.0, 1500.0, 0.8], [300.0, 1200.0, 0.8]]
+    told = diversity.covered(diversity.Crowd(name="people", voices=np.array(people), unmeasured=0), positives)
+    assert told == {"pitch": 3, "formants": 2, "both": 1, "length": 3, "near one": 2}
+
+
+def test_the_recogniser_knows_the_word_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pocketsphinx")
+    intelligible = script("intelligible", monkeypatch)
+    recogniser = intelligible.Recogniser()
+    assert recogniser.knows("smart mirror") and not recogniser.knows("tivate")
+    demo = read_demo()
+    sound = read_audio(demo.audio)
+    said = [event for event in demo.events if recogniser.knows(event.word) and event.kind in {"positive", "near-miss"}]
+    recogniser.choose_from(sorted({event.word for event in said}))
+    cut = [sound[round((event.start - 0.1) * RATE_HZ) : round((event.end + 0.1) * RATE_HZ)] for event in said]
+    heard = [recogniser.hear(samples) == event.word for samples, event in zip(cut, said, strict=True)]
+    assert len(heard) > 8 and np.mean(heard) > 0.75
