@@ -401,7 +401,9 @@ def test_workers_of_a_killed_run_are_waited_for(tmp_path: Path) -> None:
     assert any(alive(worker) for worker in workers)
     growing = generate(tmp_path, order(60, shard_clips=16), FakeStage())
     next(growing)
-    assert not any(alive(worker) for worker in workers)
+    found = tree(tmp_path)
+    wait_until(lambda: not any(alive(worker) for worker in workers))
+    assert tree(tmp_path) == found, "nobody has written any more"
     growing.close()
 
 
@@ -428,7 +430,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, uninterrupted: Tree, clips: in
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bank")
-    write_bank(folder, Bank(word="activate", clips=tuple(small_bank().select("train"))))
+    write_bank(folder, Bank(word="activate", general=True, clips=tuple(small_bank().select("train"))))
     return folder
 
 
@@ -458,11 +460,27 @@ def test_the_command_makes_a_dataset_from_a_bank(
     assert tree(out) == tree(tmp_path / "one")
 
 
-def test_a_word_no_bank_holds_is_told_how_to_get_one(
+def test_a_preview_shows_the_scenes_that_the_dataset_then_holds(
     tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert kws_generate(monkeypatch, tmp_path, "--bank", bank, "--word", "smart mirror") == 1
-    assert "build one with scripts/build_bank" in capsys.readouterr().err
+    out = tmp_path / "set"
+    monkeypatch.setattr("kws.cli.generate._PREVIEWED", 2)
+    assert kws_generate(monkeypatch, out, "--bank", bank, "--preview", "--seed", 5) == 0
+    assert "preview.html (and preview.png) shows the first 2 scenes of seed 5" in capsys.readouterr().out
+    assert {path.name for path in out.iterdir()} == {"preview.html", "preview.png"}
+    assert kws_generate(monkeypatch, out, "--bank", bank, "--clips", 2, "--seed", 5, "--workers", 1) == 0
+    page = (out / "preview.html").read_text()
+    for event in (event for recording in read_manifest(out) for event in recording.events):
+        assert f"data-start={event.start:.3f} data-end={event.end:.3f}" in page
+
+
+def test_a_word_that_nobody_here_can_say_is_told_how_to_get_one(
+    tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("synth.engines.installed", lambda *_, **__: [])
+    assert kws_generate(monkeypatch, tmp_path / "set", "--bank", bank, "--word", "smart mirror") == 1
+    assert "no bank holds 'smart mirror' and no speech engine is installed" in capsys.readouterr().err
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_missing_bank_is_told_how_to_build_one(
