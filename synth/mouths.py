@@ -153,7 +153,7 @@ def _moved(spectrum: Grid, shift: float) -> Grid:
     bins = spectrum.shape[1]
     top = _TOP_HZ / (RATE_HZ / 2) * (bins - 1)
     wanted = np.arange(bins) / shift
-    source = np.where(wanted > top, np.minimum(wanted, max(top, 1.0)), wanted) if shift < 1 else wanted
+    source = np.minimum(wanted, top) if shift < 1 else wanted
     below = np.minimum(source.astype(int), bins - 2)
     share = source - below
     return np.ascontiguousarray(spectrum[:, below] * (1 - share) + spectrum[:, below + 1] * share)
