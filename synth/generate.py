@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +27,6 @@ from kws.audio import RATE_HZ, Samples, write_audio
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, from_line, to_audacity, to_line
 from kws.files import aside_of, cannot_write, write_whole
-from synth.bank import Bank, read_bank, starter_bank
 from synth.crew import work
 
 DATASET = "dataset.json"
@@ -94,17 +93,6 @@ class Order:
 def perform(stage: Stage, seed: int, number: int) -> Take:
     """Clip `number` of a seed, the same wherever and whenever it is rendered."""
     return stage.render(stage.draw(np.random.default_rng([seed, number])))
-
-
-def open_banks(folders: Sequence[Path]) -> list[Bank]:
-    """The banks in these folders, and the starter bank unless one of them brings words and sentences of its own.
-
-    Raises Failure if a folder holds no bank, or a damaged one.
-    """
-    banks = [read_bank(folder) for folder in folders]
-    if any(clip.kind in ("negative", "sentence") and clip.split == "train" for bank in banks for clip in bank.clips):
-        return banks
-    return [*banks, starter_bank()]
 
 
 def generate(out: Path, order: Order, stage: Stage, *, workers: int = 2) -> Generator[int, None, None]:
