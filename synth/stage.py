@@ -63,8 +63,7 @@ class Stage:
         self._word = word
         if not any(clip.kind == "positive" for clip in self._clips):
             raise Failure(
-                f"no bank holds anybody saying {word!r} in the {split} split: "
-                f"build one with scripts/build_bank FOLDER --word {word!r} and name it with --bank FOLDER."
+                f"no bank holds anybody saying {word!r} in the {split} split: leave --bank out, and kws speaks one itself."
             )
         self.cast = _cast(self._clips, range(len(spoken), len(self._clips)), self.recordings)
 
@@ -200,12 +199,12 @@ def _faded(samples: Samples) -> Samples:
 
 
 def _for_word(clip: Clip, word: str, bank_word: str) -> Clip:
-    """What a clip is to this word: another word's positive is a negative here, unless its text holds this word too."""
+    """What a clip is to this word: another word and what sounds like it are plain negatives, unless they hold this one."""
     if clip.text.casefold() == word.casefold():
         kind = "positive"
     elif word.casefold() in clip.text.casefold():
         kind = "containing"
-    elif word.casefold() != bank_word.casefold() and clip.kind in {"positive", "containing"}:
+    elif word.casefold() != bank_word.casefold() and clip.kind != "sentence":
         kind = "negative"
     else:
         kind = clip.kind

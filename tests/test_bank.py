@@ -183,9 +183,10 @@ def test_a_word_or_a_way_to_say_it_that_no_bank_holds_is_spoken(
 ) -> None:
     write_bank(tmp_path, Bank(word="spoken", clips=WRITTEN.clips[:1]))
     monkeypatch.setattr("kws.cli.scenes.speak_bank", lambda wanted, workers: tmp_path)
-    spoken, added = open_banks(Wanted(**{"word": "activate", **asked}), 1)
+    wanted = Wanted(**{"word": "activate", **asked})
+    spoken, added = open_banks(wanted, 1)
     assert spoken.word == "spoken"
-    assert added is starter
+    assert [clip.text for clip in added.clips] == (["activate"] if wanted.word == "lantern" else [])
 
 
 # Texts and voices

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -166,8 +166,13 @@ def open_banks(wanted: Wanted, workers: int) -> tuple[Bank, ...]:
     if not any(bank.general for bank in banks):
         banks.append(starter_bank())
     if wanted.says or not any(_says(bank, wanted) for bank in banks):
-        banks.insert(0, read_bank(speak_bank(wanted, workers)))
+        banks = [read_bank(speak_bank(wanted, workers)), *(_without(bank, wanted.word) for bank in banks)]
     return tuple(banks)
+
+
+def _without(bank: Bank, word: str) -> Bank:
+    """The clips of a bank whose text does not hold the word, which here is said otherwise."""
+    return replace(bank, clips=tuple(clip for clip in bank.clips if word.casefold() not in clip.text.casefold()))
 
 
 def _says(bank: Bank, wanted: Wanted) -> bool:
