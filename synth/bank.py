@@ -38,7 +38,7 @@ class Clip:
     """positive, near-miss, containing (the word is inside a longer one), negative or sentence."""
     split: str
     voice: str
-    """`engine:voice`, with `+` between the parents of a blend, and `~` behind a voice that another mouth was made from."""
+    """`engine:voice`, with `+` between the parents of a blend and `~` behind a voice that another mouth speaks for."""
     speed: float
     samples: Samples
     """(S,) at 16 kHz."""
@@ -53,7 +53,7 @@ class Bank:
     language: str = "en-us"
     """Of the word."""
     general: bool = False
-    """Whether it holds the words and sentences that any word is taught against, so that the starter bank is not needed."""
+    """Whether it holds the words and sentences that any word is taught against, as the starter bank does."""
     licences: tuple[str, ...] = ()
     """One sentence for each source of its sound."""
 

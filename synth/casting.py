@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -22,9 +22,10 @@ from synth.crew import work
 from synth.manner import pace
 from synth.mouths import Mouth, MouthRanges, draw_mouth, said_by
 from synth.neighbours import Amounts, Neighbour, neighbours
+from synth.neighbours.judge import Transcribe
 from synth.phrases import foreign_sentences, sentences, words
 from synth.speech import SpeechCache
-from synth.voices import Engine, EngineMissing, Saying, Split
+from synth.voices import Engine, Saying, Split
 
 _VERSION = 1
 """Raised when the same brief would give another bank."""
@@ -48,7 +49,7 @@ class Brief:
     """Times it is said by fast engines, and by further mouths made from all that."""
     held_out: int = 8
     """Times each voice of the validation and test splits says it."""
-    amounts: Amounts = Amounts()
+    amounts: Amounts = Amounts()  # noqa: RUF009 - frozen
     """How many neighbours of each origin."""
     takes: int = 3
     """Times each neighbour is said by neural voices of the training split."""
@@ -135,7 +136,7 @@ class Casting:
         return replace(saying, language="en" if british else "en-us")
 
 
-def near(brief: Brief, transcribe: Callable[[str, str], str]) -> list[Neighbour]:
+def near(brief: Brief, transcribe: Transcribe) -> list[Neighbour]:
     """What sounds like the word; `transcribe(text, language)` gives the phonemes of a text."""
     return neighbours(brief.sayings, transcribe, np.random.default_rng([_VERSION, brief.seed]), brief.amounts)
 
@@ -207,22 +208,27 @@ def bank_name(brief: Brief, engines: Sequence[Engine]) -> str:
     return f"{''.join(letter if letter.isalnum() else '_' for letter in brief.word)}-{digest}"
 
 
-def build_bank(
-    folder: Path, brief: Brief, engines: Sequence[Engine], transcribe: Callable[[str, str], str], *,
-    cache: SpeechCache | None = None, workers: int = 2, suffix: Suffix = ".flac",
-) -> Generator[Progress, None, None]:  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """What a bank is spoken with."""
+
+    engines: Sequence[Engine]
+    transcribe: Transcribe
+    """Gives the phonemes of a text in a language."""
+    cache: SpeechCache | None = None
+    """None means the usual one."""
+    workers: int = 2
+
+
+def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".flac") -> Generator[Progress, None, None]:
     """Speak a bank and write it to a folder; can be stopped and taken up again, since what was spoken is cached.
 
-    `transcribe(text, language)` gives the phonemes of a text. Raises Failure if an engine is missing or the disk full.
+    Raises Failure if an engine is missing or the disk full.
     """
-    cache = cache or SpeechCache()
-    try:
-        lines = plan(brief, near(brief, transcribe), engines)
-    except EngineMissing as error:
-        raise Failure(str(error)) from error
+    lines = plan(brief, near(brief, studio.transcribe), studio.engines)
     clips: dict[int, Clip] = {}
-    speak = _Speak(lines, tuple(engines), cache)
-    for done, (number, clip) in enumerate(work(speak, range(len(lines)), workers), 1):
+    speak = _Speak(lines, tuple(studio.engines), studio.cache or SpeechCache())
+    for done, (number, clip) in enumerate(work(speak, range(len(lines)), studio.workers), 1):
         if clip is not None:
             clips[number] = clip
         yield Progress(doing="speaking", done=done, total=len(lines))
@@ -230,12 +236,12 @@ def build_bank(
     parents, mouths = _draw_mouths(brief, spoken)
     made: list[Clip] = [*parents]
     job = _Transform(parents, mouths)
-    for done, (number, clip) in enumerate(work(job, range(len(parents)), workers), 1):
+    for done, (number, clip) in enumerate(work(job, range(len(parents)), studio.workers), 1):
         made[number] = clip
         yield Progress(doing="further mouths", done=done, total=len(parents))
     bank = Bank(
         word=brief.word, language=brief.language, general=brief.general, clips=tuple(spoken + made),
-        licences=tuple(dict.fromkeys(engine.licence for engine in engines)),
+        licences=tuple(dict.fromkeys(engine.licence for engine in studio.engines)),
     )  # fmt: skip
     write_bank(folder, bank, suffix)
 
@@ -268,7 +274,9 @@ def _mouths(draw: np.random.Generator, count: int) -> list[Mouth]:
 
 def _some(draw: np.random.Generator, clips: Sequence[Clip], count: int) -> list[Clip]:
     """So many clips, each about as often as any other."""
-    order: Iterator[int] = iter(np.concatenate([draw.permutation(len(clips)) for _ in range(count // max(1, len(clips)) + 1)]))
+    order: Iterator[int] = iter(
+        np.concatenate([draw.permutation(len(clips)) for _ in range(count // max(1, len(clips)) + 1)])
+    )
     return [clips[number] for number, _ in zip(order, range(count), strict=False)]
 
 
@@ -285,8 +293,6 @@ class _Speak:
         engine = self.engines[line.engine]
         try:
             samples = self.cache.spoken(engine, line.saying, line.voice, line.seed)
-        except EngineMissing as error:
-            raise Failure(str(error)) from error
         except ValueError:  # a phoneme that this engine does not have
             samples = None
         if samples is None:
@@ -306,4 +312,6 @@ class _Transform:
 
     def __call__(self, number: int) -> Clip:
         clip, mouth = self.clips[number], self.mouths[number]
-        return replace(clip, voice=f"{clip.voice}~", speed=clip.speed * mouth.tempo, samples=said_by(clip.samples, mouth))
+        return replace(
+            clip, voice=f"{clip.voice}~", speed=clip.speed * mouth.tempo, samples=said_by(clip.samples, mouth)
+        )

@@ -62,7 +62,7 @@ def draw_room(rng: np.random.Generator, *, distance_m: tuple[float, float], rt60
 
 
 def impulse_response(room: Room) -> Samples:
-    """The response (S,), cut so that the direct sound comes first and scaled so that it is 1."""
+    """The response (R,), the direct sound first, scaled to energy 1: a room makes nothing louder."""
     import pyroomacoustics
 
     pyroomacoustics.constants.set("num_threads", 1)  # the bytes would depend on how many threads share the images
@@ -78,7 +78,8 @@ def impulse_response(room: Room) -> Samples:
     early = np.asarray(box.rir[0][0], np.float64)
     direct = int(np.argmax(np.abs(early)))
     early = early[max(0, direct - 8) :] / early[direct]
-    return _with_tail(early, room).astype(np.float32)
+    response = _with_tail(early, room)
+    return np.asarray(response / np.sqrt(np.square(response).sum()), np.float32)
 
 
 def diffuse_response(room: Room, distance_m: float, seed: int) -> Samples:

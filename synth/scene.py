@@ -31,7 +31,7 @@ class Ranges:
 
     duration_s: float = 10.0
     level_db: Range = (-52.0, -10.0)
-    """Active RMS of the words before the room and the device, relative to full scale."""
+    """Active RMS of the words as they reach the device, relative to full scale."""
     word_level_db: Range = (-6.0, 4.0)
     """One word against another in the same scene."""
     distance_m: Range = (0.2, 4.5)

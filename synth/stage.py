@@ -63,7 +63,8 @@ class Stage:
         self._word = word
         if not any(clip.kind == "positive" for clip in self._clips):
             raise Failure(
-                f"no bank holds anybody saying {word!r} in the {split} split: leave --bank out, and kws speaks one itself."
+                f"no bank holds anybody saying {word!r} in the {split} split: "
+                "leave --bank out, and kws speaks one itself."
             )
         self.cast = _cast(self._clips, range(len(spoken), len(self._clips)), self.recordings)
 
@@ -199,7 +200,7 @@ def _faded(samples: Samples) -> Samples:
 
 
 def _for_word(clip: Clip, word: str, bank_word: str) -> Clip:
-    """What a clip is to this word: another word and what sounds like it are plain negatives, unless they hold this one."""
+    """What a clip is to this word: another and what sounds like that are plain negatives, unless they hold this one."""
     if clip.text.casefold() == word.casefold():
         kind = "positive"
     elif word.casefold() in clip.text.casefold():

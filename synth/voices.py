@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.errors import Failure
+
 Split = Literal["train", "validation", "test"]
 
 KOKORO_VALIDATION = ("af_sky", "am_eric", "bf_isabella", "bm_lewis", "if_sara", "zm_yunxi")
@@ -34,7 +36,7 @@ ESPEAK_VARIANTS: dict[Split, tuple[str, ...]] = {
 """Even-numbered variants train, odd-numbered ones are test material reported apart."""
 
 
-class EngineMissing(RuntimeError):
+class EngineMissing(Failure):
     """A speech engine is not installed; the message says how to get it."""
 
 

@@ -34,7 +34,7 @@ class ToneEngine:
         return f"{self.name}: ours"
 
     def voices(self, split: Split, language: str) -> tuple[str, ...]:
-        return self.speakers[split] if language.split("-")[0] == self.language else ()
+        return self.speakers[split] if language.split("-", maxsplit=1)[0] == self.language else ()
 
     def speak(self, saying: Saying, voice: str, seed: int) -> Speech:
         if self.broken:

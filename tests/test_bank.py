@@ -182,7 +182,7 @@ def test_a_word_or_a_way_to_say_it_that_no_bank_holds_is_spoken(
     asked: dict[str, Any], starter: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_bank(tmp_path, Bank(word="spoken", clips=WRITTEN.clips[:1]))
-    monkeypatch.setattr("kws.cli.scenes.speak_bank", lambda wanted, workers: tmp_path)
+    monkeypatch.setattr("kws.cli.scenes.speak_bank", lambda *_: tmp_path)
     wanted = Wanted(**{"word": "activate", **asked})
     spoken, added = open_banks(wanted, 1)
     assert spoken.word == "spoken"

@@ -12,14 +12,21 @@ from small_bank import small_bank
 
 from kws.errors import Failure
 from synth.bank import INDEX, Bank, read_bank
-from synth.casting import Brief, Line, bank_name, build_bank, further_mouths, near, plan
+from synth.casting import Brief, Line, Studio, bank_name, build_bank, further_mouths, near, plan
 from synth.neighbours import Amounts
 from synth.speech import SpeechCache
 from synth.voices import Engine, Saying
 
-FEW = Amounts(**{name: 1 for name in asdict(Amounts())})
+FEW = Amounts(**dict.fromkeys(asdict(Amounts()), 1))
 BRIEF = Brief(
-    word="lantern", sayings=(Saying(text="lantern"),), amounts=FEW, neural=8, made=10, held_out=2, takes=1, made_negatives=4
+    word="lantern",
+    sayings=(Saying(text="lantern"),),
+    amounts=FEW,
+    neural=8,
+    made=10,
+    held_out=2,
+    takes=1,
+    made_negatives=4,
 )
 
 
@@ -40,8 +47,12 @@ def planned(brief: Brief = BRIEF, engines: list[Engine] | None = None) -> list[L
     return plan(brief, near(brief, spelled), engines or company())
 
 
+def studio(engines: list[Engine], cache: Path) -> Studio:
+    return Studio(engines=engines, transcribe=spelled, cache=SpeechCache(cache), workers=1)
+
+
 def built(folder: Path, cache: Path, brief: Brief = BRIEF) -> Bank:
-    for _ in build_bank(folder, brief, company(), spelled, cache=SpeechCache(cache), workers=1):
+    for _ in build_bank(folder, brief, studio(company(), cache)):
         pass
     return read_bank(folder)
 
@@ -135,12 +146,14 @@ def test_other_engines_or_pronunciations_make_another_bank() -> None:
 def test_an_engine_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
     engines: list[Engine] = [ToneEngine("tone", broken=True)]
     with pytest.raises(Failure, match="tone is not installed: pip install tone"):
-        list(build_bank(tmp_path / "bank", BRIEF, engines, spelled, cache=SpeechCache(tmp_path), workers=1))
+        list(build_bank(tmp_path / "bank", BRIEF, studio(engines, tmp_path)))
     assert not (tmp_path / "bank" / INDEX).exists()
 
 
 def test_further_mouths_take_every_clip_in_turn(bank: Bank) -> None:
     parents = bank.select("train", "positive")[:3]
     made = further_mouths(parents, 6, seed=1)
-    assert Counter(clip.voice for clip in made) == {f"{voice}~": 2 * count for voice, count in Counter(clip.voice for clip in parents).items()}
+    assert Counter(clip.voice for clip in made) == {
+        f"{voice}~": 2 * count for voice, count in Counter(clip.voice for clip in parents).items()
+    }
     assert further_mouths(parents, 6, seed=1)[0].samples.tobytes() == made[0].samples.tobytes()

@@ -18,7 +18,7 @@ from synth.casting import Brief
 from synth.neighbours import Amounts
 from synth.voices import Engine
 
-FEW = Amounts(**{name: 1 for name in asdict(Amounts())})
+FEW = Amounts(**dict.fromkeys(asdict(Amounts()), 1))
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +27,21 @@ def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engines: list[Engine] = [ToneEngine("tone")]
     general = Bank(word="activate", general=True, clips=tuple(small_bank().clips))
     monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("kws.cli.scenes.open_engines", lambda wanted: engines)
-    monkeypatch.setattr("kws.cli.new.open_engines", lambda wanted: engines)
+    monkeypatch.setattr("kws.cli.scenes.open_engines", lambda _: engines)
+    monkeypatch.setattr("kws.cli.new.open_engines", lambda _: engines)
     monkeypatch.setattr("synth.bank.starter_bank", lambda: general)
     monkeypatch.setattr("synth.casting.starter_bank", lambda: general)
     monkeypatch.setattr(
         "kws.cli.scenes.brief_of",
         lambda wanted: Brief(
-            word=wanted.word, sayings=wanted.sayings, amounts=FEW, neural=6, made=4, held_out=2, takes=1, made_negatives=2
+            word=wanted.word,
+            sayings=wanted.sayings,
+            amounts=FEW,
+            neural=6,
+            made=4,
+            held_out=2,
+            takes=1,
+            made_negatives=2,
         ),
     )
     monkeypatch.setattr("kws.cli.runs._POOL", 8)
@@ -82,7 +89,7 @@ def test_your_own_recordings_join_in(
 def test_listening_first_writes_samples_of_each_pronunciation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("kws.cli.new._play", lambda sounds: False)
+    monkeypatch.setattr("kws.cli.new._play", lambda _: False)
     asked = ["--listen", "--say", "lan-turn", "--say", "/lˈæntɚn/", "--steps", 1]
     assert kws_new(monkeypatch, "lantern", *asked) == 0
     written = sorted(path.name for path in (tmp_path / "lantern" / "samples").iterdir())
@@ -92,6 +99,8 @@ def test_listening_first_writes_samples_of_each_pronunciation(
 
 
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])
-def test_half_a_pronunciation_is_refused(said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_half_a_pronunciation_is_refused(
+    said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert kws_new(monkeypatch, "lantern", "--say", said) == 2
     assert "neither a respelling nor phonemes between two slashes" in capsys.readouterr().err

@@ -26,7 +26,9 @@ _SAMPLES = 3
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="[default: one named after the word]")
 @scene_options
 @click.option("--listen", is_flag=True, help="First hear how the word will be said, and go on only if it is right.")
-@click.option("--validation", "validation_folder", type=click.Path(path_type=Path), metavar="FOLDER", help="As for kws train.")
+@click.option(
+    "--validation", "validation_folder", type=click.Path(path_type=Path), metavar="FOLDER", help="As for kws train."
+)
 @click.option("--steps", type=click.IntRange(min=1), help="As for kws train.")
 @click.option("--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
               help="False accepts an hour that the threshold is calibrated for.")  # fmt: skip

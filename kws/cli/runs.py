@@ -1,4 +1,7 @@
-"""A training run as the command line starts it: clips read or made, validation, Ctrl-C."""
+"""A training run as the command line starts it: clips read or made, validation, Ctrl-C.
+
+S samples.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ class DatasetClips:
     recordings: tuple[Recording, ...]
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
         from kws.audio import read_audio
 
         recording = self.recordings[number]
@@ -55,6 +59,7 @@ class SceneClips:
     seed: int
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
         from synth.generate import perform
 
         take = perform(self.stage, self.seed, number)
@@ -69,6 +74,7 @@ class JoinedClips:
     scenes: SceneClips
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
         stored = len(self.dataset.recordings)
         return self.dataset(number) if number < stored else self.scenes(number - stored)
 
@@ -141,8 +147,8 @@ def train_to_the_end(recipe: Recipe, out: Path, fed: Fed, validation: Validation
         sys.exit(130)
     best = training.best
     click.echo(
-        f"{fed.source.word}: validation FRR {100 * best.frr:.1f} % at {best.false_accepts_per_hour:.2f} false accepts an "
-        f"hour ({validation.hours:.2f} h)"
+        f"{fed.source.word}: validation FRR {100 * best.frr:.1f} % at {best.false_accepts_per_hour:.2f} false accepts "
+        f"an hour ({validation.hours:.2f} h)"
     )
 
 

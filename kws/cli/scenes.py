@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kws.audio import Samples
 from kws.errors import Failure, Misuse
 
 if TYPE_CHECKING:
@@ -30,15 +29,15 @@ _PLACE = click.Path(path_type=Path)
 _OPTIONS = (
     click.option(
         "--say", "says", multiple=True, metavar="TEXT",
-        help="How the word is said: a respelling (ack-tiv-ate) or phonemes between slashes (/ˈæktɪveɪt/). Repeat it for several "
-        "pronunciations; each counts as the word, and the word's own spelling only if it is named too.",
+        help="How the word is said: a respelling (ack-tiv-ate) or phonemes between slashes (/ˈæktɪveɪt/). Repeat it "
+        "for several pronunciations; each counts as the word, and the word's own spelling only if it is named too.",
     ),
     click.option("--language", default=ENGLISH, show_default=True, help="Of the word: en-us, en, de, fr, es …"),
     click.option(
         "--bank", "banks", type=_PLACE, multiple=True, metavar="FOLDER",
-        help="A bank that was built before; may be repeated. Otherwise the word is spoken by the engines that kws voices lists.",
+        help="A bank built before; may be repeated. Otherwise the engines that kws voices lists speak the word.",
     ),
-    click.option("--kokoro", type=_PLACE, metavar="FOLDER", help="Kokoro's model and voices, if not in their usual place."),
+    click.option("--kokoro", type=_PLACE, metavar="FOLDER", help="Kokoro's folder, if not in its usual place."),
     click.option("--piper", type=_PLACE, multiple=True, metavar="FILE", help="A Piper voice (.onnx); may be repeated."),
     click.option(
         "--positives", type=_PLACE, metavar="PLACE",
@@ -46,7 +45,8 @@ _OPTIONS = (
     ),
     click.option(
         "--negatives", type=_PLACE, metavar="PLACE",
-        help="Recorded sound without the word, likewise; subfolders music…, effects… and noise… are background, the rest is talk.",
+        help="Recorded sound without the word, likewise; subfolders music…, effects… and noise… are background, the "
+        "rest is talk.",
     ),
     click.option(
         "--preset", type=click.Choice(["quiet", "home", "hard"]), default="home", show_default=True,
@@ -77,7 +77,8 @@ class Wanted:
     preset: str = "home"
 
     def __post_init__(self) -> None:
-        if not self.word.strip():
+        object.__setattr__(self, "word", " ".join(self.word.split()))
+        if not self.word:
             raise Misuse("the word is empty: name one, as in --word activate.")
 
     @property
@@ -111,7 +112,9 @@ def _saying(said: str, word: str, language: str) -> Saying:
     if said.startswith("/") and said.endswith("/") and len(said) > 2:
         return Saying(text=word, language=language, ipa=said[1:-1])
     if not said or "/" in said:
-        raise Misuse(f"--say {said!r} is neither a respelling nor phonemes between two slashes, as in --say /ˈæktɪveɪt/.")
+        raise Misuse(
+            f"--say {said!r} is neither a respelling nor phonemes between two slashes, as in --say /ˈæktɪveɪt/."
+        )
     return Saying(text=said, language=language)
 
 
@@ -135,7 +138,7 @@ class Material:
 
 
 def open_material(wanted: Wanted, workers: int) -> Material:
-    """Open banks and recordings; a word that no bank holds is spoken first. What cannot be read is named and left out."""
+    """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named."""
     from synth.casting import further_mouths
     from synth.corpus import own_clips
     from synth.recorded import Recordings
@@ -151,7 +154,9 @@ def open_material(wanted: Wanted, workers: int) -> Material:
         _tell(wanted.negatives, recordings.skipped)
     banks = open_banks(wanted, workers)
     spoken = [licence for bank in banks for licence in bank.licences]
-    recorded = [f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place]
+    recorded = [
+        f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place
+    ]
     return Material(
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
         licences=tuple(dict.fromkeys([*spoken, *recorded])),
@@ -189,7 +194,7 @@ def speak_bank(wanted: Wanted, workers: int) -> Path:
 
     from kws.files import cache_folder
     from synth.bank import INDEX
-    from synth.casting import bank_name, build_bank
+    from synth.casting import Studio, bank_name, build_bank
     from synth.espeak import Espeak
 
     engines, brief = open_engines(wanted), brief_of(wanted)
@@ -197,8 +202,9 @@ def speak_bank(wanted: Wanted, workers: int) -> Path:
     if (folder / INDEX).is_file():
         return folder
     bar: Any = None
-    for progress in build_bank(folder, brief, engines, Espeak().phonemes, workers=workers):
-        if bar is None or bar.desc != f"{progress.doing}: ":
+    studio = Studio(engines=engines, transcribe=Espeak().phonemes, workers=workers)
+    for progress in build_bank(folder, brief, studio):
+        if bar is None or bar.desc != progress.doing:
             if bar is not None:
                 bar.close()
             bar = tqdm(desc=progress.doing, total=progress.total, unit="utterance", dynamic_ncols=True)
@@ -233,8 +239,8 @@ def open_engines(wanted: Wanted) -> list[Engine]:
     engines = installed(wanted.kokoro, wanted.piper)
     if not engines:
         raise Failure(
-            f"no bank holds {wanted.word!r} and no speech engine is installed: pip install 'activate-kws[train,speak]', "
-            "then see kws voices for more voices."
+            f"no bank holds {wanted.word!r} and no speech engine is installed: "
+            "pip install 'activate-kws[train,speak]', then see kws voices for more voices."
         )
     return engines
 
@@ -243,5 +249,3 @@ def _tell(place: Path, skipped: tuple[str, ...]) -> None:
     if skipped:
         shown = "; ".join(skipped[:5]) + (" …" if len(skipped) > 5 else "")
         click.echo(f"left out {len(skipped)} of the files in {place}: {shown}", err=True)
-
-

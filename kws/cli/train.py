@@ -87,7 +87,9 @@ def _fed(made: _Made | None, wanted: Wanted, material: Material | None, seed: in
         return of_scenes(material, wanted.ranges, seed, workers)
     recordings = read_manifest(made.folder)
     if len(recordings) < made.ordered:
-        click.echo(f"{made.folder} holds {len(recordings)} of {made.ordered} clips; kws generate adds the rest.", err=True)
+        click.echo(
+            f"{made.folder} holds {len(recordings)} of {made.ordered} clips; kws generate adds the rest.", err=True
+        )
     own = None
     if wanted.positives and material is not None:
         own = of_scenes(material, replace(wanted.ranges, own=1.0), seed, workers)
