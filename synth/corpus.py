@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -203,6 +203,21 @@ class RecordingsEngine:
             for text in words or {whole}:
                 shelf.setdefault((spoken.speaker, text), []).append(spoken)
         return shelf
+
+
+def said_by_people(corpus: Corpus, kinds: Mapping[str, str], split: Split) -> list[Clip]:
+    """One take of each text, of the kind given with it, by everybody in the corpus who says just that, trimmed."""
+    engine = RecordingsEngine(corpus)
+    clips = []
+    for text, kind in kinds.items() if corpus.has_texts else ():
+        for speaker in dict.fromkeys(spoken.speaker for spoken in corpus.saying(text, split)):
+            try:
+                speech = engine.speak(Saying(text=text), speaker, 0)
+                samples = trimmed(speech.samples)
+            except ValueError:  # no longer readable, or more than was written down
+                continue
+            clips.append(Clip(text=text, kind=kind, split=split, voice=speech.voice, speed=1.0, samples=samples))
+    return clips
 
 
 def fault(path: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, resample
 from kws.errors import Failure
-from synth.corpus import Spoken, open_corpus
+from synth.corpus import Corpus, Spoken, open_corpus
 from synth.voices import Split
 
 _BLOCK = 60 * RATE_HZ
@@ -34,9 +34,10 @@ class Recordings:
         self.files: list[Path] = []
         self.talk_files = self.sound_files = 0
         self.skipped: tuple[str, ...] = ()
+        self.corpus: Corpus | None = None
         if place is None:
             return
-        corpus = open_corpus(place)
+        self.corpus = corpus = open_corpus(place)
         spoken = corpus.without(without, split) if without else corpus.of(split)
         if not spoken:
             count = len(corpus.recordings)

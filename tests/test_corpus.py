@@ -16,7 +16,17 @@ from small_bank import tone_word
 from kws.audio import RATE_HZ, Samples, word_edges
 from kws.errors import Failure
 from kws.events import Event, Recording, to_line
-from synth.corpus import LONGEST_S, MARGIN_S, RecordingsEngine, bare, fault, open_corpus, own_clips, trimmed
+from synth.corpus import (
+    LONGEST_S,
+    MARGIN_S,
+    RecordingsEngine,
+    bare,
+    fault,
+    open_corpus,
+    own_clips,
+    said_by_people,
+    trimmed,
+)
 from synth.voices import Engine, Saying
 
 WORD = tone_word(300, 0.6, 2.0)
@@ -266,3 +276,18 @@ def test_texts_are_compared_without_case_punctuation_and_spacing() -> None:
     assert bare("Stra\u00dfe") == bare("STRASSE")
     assert bare("\u0928\u092e\u0938\u094d\u0924\u0947") == "\u0928\u092e\u0938\u094d\u0924\u0947"
     assert bare("...") == ""
+
+
+def test_neighbours_that_people_say_become_clips_of_their_kind(tmp_path: Path) -> None:
+    said = [("active", "ann"), ("Active!", "bob"), ("activate", "ann"), ("kettle", "ann"), (None, "eve")]
+    lines = [json.dumps({"path": f"{n}.wav", "text": text, "speaker": who}) for n, (text, who) in enumerate(said)]
+    for number in range(len(said)):
+        put(tmp_path / f"{number}.wav")
+    (tmp_path / "list.jsonl").write_text("\n".join(lines))
+    corpus = open_corpus(tmp_path / "list.jsonl")
+    clips = said_by_people(corpus, {"active": "near-miss", "activated": "containing"}, "train")
+    assert [(clip.text, clip.kind, clip.voice) for clip in clips] == [
+        ("active", "near-miss", "recorded:ann"), ("active", "near-miss", "recorded:bob"),
+    ]  # fmt: skip
+    assert said_by_people(corpus, {"active": "near-miss"}, "test") == []
+    assert said_by_people(open_corpus(tmp_path / "0.wav"), {"active": "near-miss"}, "train") == []

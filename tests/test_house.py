@@ -79,7 +79,17 @@ def test_every_command_line_in_the_readme_names_commands_and_options_that_exist(
 
     lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
     calls = re.findall(r"(?:^|\| |/)kws (\w+)([^|#\n]*)", "\n".join(lines), re.MULTILINE)
-    assert {verb for verb, _ in calls} == {"cache", "voices", "record", "new", "generate", "train", "export", "evaluate", "listen"}
+    assert {verb for verb, _ in calls} == {
+        "cache",
+        "voices",
+        "record",
+        "new",
+        "generate",
+        "train",
+        "export",
+        "evaluate",
+        "listen",
+    }
     for verb, rest in calls:
         command: click.Command = importlib.import_module(f"kws.cli.{verb}").command
         known = {name for option in command.params for name in option.opts}

@@ -152,7 +152,7 @@ def open_material(wanted: Wanted, workers: int) -> Material:
     if wanted.negatives:
         recordings = Recordings(wanted.negatives, without=wanted.word)
         _tell(wanted.negatives, recordings.skipped)
-    banks = open_banks(wanted, workers)
+    banks = (*open_banks(wanted, workers), *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
     recorded = [
         f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place
@@ -161,6 +161,25 @@ def open_material(wanted: Wanted, workers: int) -> Material:
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
         licences=tuple(dict.fromkeys([*spoken, *recorded])),
     )  # fmt: skip
+
+
+def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:
+    """What sounds like the word, said by people in the recordings, where it is written down what they say."""
+    from synth.bank import Bank
+    from synth.casting import near
+    from synth.corpus import said_by_people
+    from synth.espeak import Espeak
+    from synth.voices import EngineMissing
+
+    if recordings is None or recordings.corpus is None or not recordings.corpus.has_texts:
+        return []
+    try:
+        around = near(brief_of(wanted), Espeak().phonemes)
+    except EngineMissing:
+        return []
+    kinds = {neighbour.saying.text: neighbour.kind for neighbour in around}
+    clips = said_by_people(recordings.corpus, kinds, "train")
+    return [Bank(word=wanted.word, language=wanted.language, clips=tuple(clips))] if clips else []
 
 
 def open_banks(wanted: Wanted, workers: int) -> tuple[Bank, ...]:
