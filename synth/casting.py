@@ -136,6 +136,12 @@ class Casting:
         return replace(saying, language="en" if british else "en-us")
 
 
+def check_spoken(engines: Sequence[Engine], language: str) -> None:
+    """Raise Failure unless a training voice speaks the language."""
+    if not any(engine.voices("train", language) for engine in engines):
+        raise Failure(f"no speech engine here speaks {language!r}: see kws voices --language {language}.")
+
+
 def near(brief: Brief, transcribe: Transcribe) -> list[Neighbour]:
     """What sounds like the word; `transcribe(text, language)` gives the phonemes of a text."""
     return neighbours(brief.sayings, transcribe, np.random.default_rng([_VERSION, brief.seed]), brief.amounts)
@@ -143,9 +149,8 @@ def near(brief: Brief, transcribe: Transcribe) -> list[Neighbour]:
 
 def plan(brief: Brief, around: Sequence[Neighbour], engines: Sequence[Engine]) -> list[Line]:
     """All lines of a bank. Raises Failure if no engine speaks the language."""
+    check_spoken(engines, brief.language)
     casting = Casting(engines, brief, brief.seed)
-    if not casting.voices("train", fast=False) and not casting.voices("train", fast=True):
-        raise Failure(f"no speech engine here speaks {brief.language!r}: see kws voices --language {brief.language}.")
     _plan_word(casting, brief)
     for neighbour in around:
         _plan_neighbour(casting, neighbour, brief.takes)
@@ -223,7 +228,7 @@ class Studio:
 def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".flac") -> Generator[Progress, None, None]:
     """Speak a bank and write it to a folder; can be stopped and taken up again, since what was spoken is cached.
 
-    Raises Failure if an engine is missing or the disk full.
+    Raises Failure if an engine is missing, the disk is full or nobody can say the word.
     """
     lines = plan(brief, near(brief, studio.transcribe), studio.engines)
     clips: dict[int, Clip] = {}
@@ -233,6 +238,8 @@ def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".fl
             clips[number] = clip
         yield Progress(doing="speaking", done=done, total=len(lines))
     spoken = [clips[number] for number in sorted(clips)]
+    if not any(clip.kind == "positive" and clip.split == "train" for clip in spoken):
+        raise Failure(f"none of the speech engines here could say {brief.word!r} as asked: respell it with --say.")
     parents, mouths = _draw_mouths(brief, spoken)
     made: list[Clip] = [*parents]
     job = _Transform(parents, mouths)

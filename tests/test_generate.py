@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engines import ToneEngine
 from fake_stage import FakeStage
 from small_bank import small_bank
 
@@ -481,6 +482,15 @@ def test_a_word_that_nobody_here_can_say_is_told_how_to_get_one(
     assert kws_generate(monkeypatch, tmp_path / "set", "--bank", bank, "--word", "smart mirror") == 1
     assert "no bank holds 'smart mirror' and no speech engine is installed" in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
+
+
+def test_a_language_nobody_speaks_is_told(
+    tmp_path: Path, bank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("synth.engines.installed", lambda *_: [ToneEngine()])
+    for more in ((), ("--explain",)):
+        assert kws_generate(monkeypatch, tmp_path / "set", "--bank", bank, "--language", "tlh", *more) == 1
+        assert "no speech engine here speaks 'tlh': see kws voices --language tlh." in capsys.readouterr().err
 
 
 def test_a_missing_bank_is_told_how_to_build_one(

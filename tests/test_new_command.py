@@ -104,3 +104,11 @@ def test_half_a_pronunciation_is_refused(
 ) -> None:
     assert kws_new(monkeypatch, "lantern", "--say", said) == 2
     assert "neither a respelling nor phonemes between two slashes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--listen",)])
+def test_what_no_engine_can_say_is_told(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kws_new(monkeypatch, "lantern", "--say", "/ʘ/", *options) == 1
+    assert "could say 'lantern' as asked: respell it with --say" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kws.cli.scenes import DEFAULT_WORD, Wanted, explained, open_material, scene_options
+from kws.errors import Misuse
 
 if TYPE_CHECKING:
     from synth.generate import Order, Stage
@@ -23,7 +24,7 @@ _PREVIEWED = 8
 
 
 @click.command("generate")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path), required=False)
 @click.option("--word", default=DEFAULT_WORD, show_default=True, help="The word to be heard.")
 @click.option("--clips", type=click.IntRange(min=1), default=1000, show_default=True, help="How many, of 10 seconds.")
 @click.option(
@@ -37,13 +38,15 @@ _PREVIEWED = 8
     help="Processes; the bytes do not depend on it.",
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    out: Path, word: str, clips: int, seed: int, preview: bool, explain: bool, workers: int, **scenes: Any
+    out: Path | None, word: str, clips: int, seed: int, preview: bool, explain: bool, workers: int, **scenes: Any
 ) -> None:
     """Make a labelled dataset in the folder OUT, or go on with it after a stop or with more clips than before."""
     wanted = Wanted(word=word, **scenes)
     if explain:
         click.echo(explained(wanted))
         return
+    if out is None:
+        raise Misuse("OUT is missing: name the folder for the dataset, as in kws generate data.")
     from synth.generate import Order
 
     material = open_material(wanted, workers)

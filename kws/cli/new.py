@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kws.cli.scenes import Wanted, open_engines, open_material, scene_options
+from kws.errors import Failure
 
 if TYPE_CHECKING:
     from kws.audio import Samples
@@ -77,13 +78,18 @@ def _let_hear(wanted: Wanted, folder: Path) -> None:
     heard = []
     for number, saying in enumerate(wanted.sayings, 1):
         for engine, voice in _a_few(engines, saying.language):
-            samples = cache.spoken(engine, saying, voice, seed=0)
+            try:
+                samples = cache.spoken(engine, saying, voice, seed=0)
+            except ValueError:  # a phoneme that this engine does not have
+                continue
             if samples is not None:
                 path = folder / f"{number}-{engine.name}-{voice.replace('/', '_')}.wav"
                 write_audio(path, samples)
                 heard.append((path, samples))
     for engine in engines:
         engine.close()
+    if not heard:
+        raise Failure(f"none of the speech engines here could say {wanted.word!r} as asked: respell it with --say.")
     played = _play([samples for _, samples in heard])
     click.echo(f"{'played' if played else 'no loudspeaker here; wrote'} {', '.join(str(path) for path, _ in heard)}")
     if sys.stdin.isatty() and not click.confirm("Is this how the word is said?", default=True):

@@ -252,7 +252,8 @@ def explained(wanted: Wanted) -> str:
 
 
 def open_engines(wanted: Wanted) -> list[Engine]:
-    """The speech engines here. Raises Failure if there is none."""
+    """The speech engines here. Raises Failure if there is none, or none that speaks the language."""
+    from synth.casting import check_spoken
     from synth.engines import installed
 
     engines = installed(wanted.kokoro, wanted.piper)
@@ -261,6 +262,7 @@ def open_engines(wanted: Wanted) -> list[Engine]:
             f"no bank holds {wanted.word!r} and no speech engine is installed: "
             "pip install 'activate-kws[train,speak]', then see kws voices for more voices."
         )
+    check_spoken(engines, wanted.sayings[0].language)
     return engines
 
 
