@@ -128,11 +128,17 @@ def test_the_same_sound_in_two_splits_is_refused(
     [
         clip(1, "test", "kokoro:af_bella"), clip(1, "validation", "kokoro:af_sky+af_bella@0.40"),
         clip(1, "train", "espeak:en-us+m1"), clip(1, "validation", "espeak:en-us+m2"), clip(1, "test", "piper:joe"),
+        clip(1, "test", "kokoro:af_bella~"),
     ],
 )  # fmt: skip
 def test_a_voice_in_another_split_is_refused(sets: Any, strayed: Clip) -> None:
     with pytest.raises(Failure, match="does not belong"):
         sets.check_voices(Bank(word="beep", clips=(strayed,)))
+
+
+def test_another_mouth_belongs_to_its_parents_split_and_any_piper_voice_trains(sets: Any) -> None:
+    voices = ("kokoro:af_bella~", "espeak:en-us+m2~", "piper:somebody", "kokoro:af_bella+am_adam@0.40~")
+    sets.check_voices(Bank(word="beep", clips=tuple(clip(1, "train", voice) for voice in voices)))
 
 
 def test_sound_is_linked_where_it_lies_and_into_one_split_only(
