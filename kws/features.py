@@ -17,7 +17,7 @@ from kws.config import FrontEnd
 Frames = NDArray[np.float32]
 
 _BLOCK = 128
-"""Frames transformed at once: what they need stays in the processor's cache, which takes a quarter of the time."""
+"""Frames transformed at once: so few that what they need stays in the processor's cache."""
 
 
 def hann(window: int) -> NDArray[np.float32]:
