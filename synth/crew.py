@@ -40,7 +40,7 @@ def work(
     """
     waiting = iter(numbers)
     with contextlib.ExitStack() as home:
-        with _one_thread(), _deaf():
+        with one_thread(), _deaf():
             crew = [home.enter_context(_Worker(held)) for _ in range(workers)]
         packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
         for worker in crew:
@@ -133,7 +133,7 @@ _context = get_context("spawn")
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Processes that start now hold each library to one thread."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))

@@ -160,6 +160,7 @@ def _heard(
     from tqdm import tqdm
 
     from kws.examples import FeatureClips
+    from synth.crew import one_thread
 
     featured = FeatureClips(clips=clips, front_end=recipe.front_end, count=first + count)
     numbered: Any = Subset(featured, range(first, first + count))
@@ -168,8 +169,10 @@ def _heard(
         multiprocessing_context="forkserver" if workers else None, prefetch_factor=16 if workers else None,
     )  # fmt: skip
     bar = tqdm(total=count, unit="clip", desc=label, disable=not label, dynamic_ncols=True)
+    with one_thread():
+        batches = iter(loader)
     with bar:
-        for heard in loader:
+        for heard in batches:
             yield heard
             bar.update(len(heard))
 
