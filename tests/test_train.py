@@ -18,6 +18,8 @@ from small_bank import small_bank, tone_word
 
 import kws
 from kws.audio import write_audio
+from kws.cli.runs import without_neighbours
+from kws.cli.scenes import Material
 from kws.config import FrontEnd, Shape
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, to_line
@@ -222,6 +224,14 @@ def test_your_own_recordings_join_a_dataset(sets: Path, tmp_path: Path) -> None:
     assert "clips of seed 1 of stage" in state["made_from"]
     assert "; scenes of stage" in state["made_from"]
     assert "recordings in mine: as their makers allow" in state["licences"]
+
+
+def test_scenes_that_calibrate_hold_nothing_made_to_sound_like_the_word() -> None:
+    material = Material(word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=None, licences=())
+    common = replace(Ranges(), positives=(1,), partial=0, halting=0, swapped=0, wordless=0)
+    stage = without_neighbours(material).stage(common, "validation")
+    drawn = [word.kind for seed in range(40) for word in stage.draw(np.random.default_rng(seed)).words]
+    assert set(drawn) == {"negative", "sentence"}
 
 
 def test_ctrl_c_leaves_a_run_that_goes_on(sets: Path, tmp_path: Path) -> None:
