@@ -253,6 +253,22 @@ def test_ctrl_c_leaves_a_run_that_goes_on(sets: Path, tmp_path: Path) -> None:
     assert (run / CHECKPOINT).is_file()
 
 
+@pytest.mark.slow
+def test_the_workers_of_a_killed_run_end_with_it(sets: Path, tmp_path: Path) -> None:
+    """They hold its standard error, which therefore stays open as long as one of them lives."""
+    out = ["--out", str(tmp_path / "run"), "--validation", str(sets / "validation"), "--bank", str(sets / "bank")]
+    command = [sys.executable, "-m", "kws", "train", *out, "--workers", "1"]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert child.stderr is not None
+    said = ""
+    while "step/s" not in said:
+        read = os.read(child.stderr.fileno(), 4096).decode(errors="replace")
+        assert read, said
+        said += read
+    child.kill()
+    child.communicate(timeout=20)
+
+
 def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(sets: Path, small_disk: Path) -> None:
     run = small_disk / "run"
     said = kws_command(*train_command(sets, run, "--steps", "2"), expect=1).stderr

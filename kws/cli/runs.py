@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,13 +178,24 @@ def _heard(
 
 
 def _quietly(_worker: int) -> None:
-    """A worker leaves Ctrl-C to the trainer, and the other core to it."""
+    """A worker leaves Ctrl-C to the trainer, and the other core to it, and ends when it does."""
     import signal
+    import threading
+    from multiprocessing import parent_process
 
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    trainer = parent_process()
+    assert trainer is not None
+    threading.Thread(target=_end_with, args=(trainer.join,), daemon=True).start()
+
+
+def _end_with(ended: Callable[[], None]) -> None:
+    """End this process once another has, which torch does not notice from behind a fork server."""
+    ended()
+    os._exit(1)
 
 
 def scene_validation(material: Material, recipe: Recipe, workers: int) -> Validation:
