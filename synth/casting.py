@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -260,7 +260,8 @@ def _draw_mouths(brief: Brief, spoken: Sequence[Clip]) -> tuple[list[Clip], list
     fast = sum(clip.voice.startswith(_FAST) for clip in said)
     near = [clip for clip in spoken if clip.split == "train" and clip.kind != "positive"]
     general = starter_bank().select("train", "negative", "sentence") if brief.made_negatives else []
-    parents = _some(draw, said, brief.made - fast) + _some(draw, near, len(near) // 2)
+    wanted = max(0, brief.made - fast)
+    parents = _some(draw, said, wanted) + _some(draw, near, len(near) // 2 if wanted else 0)
     parents += _some(draw, general, brief.made_negatives)
     return parents, _mouths(draw, len(parents))
 
@@ -281,10 +282,8 @@ def _mouths(draw: np.random.Generator, count: int) -> list[Mouth]:
 
 def _some(draw: np.random.Generator, clips: Sequence[Clip], count: int) -> list[Clip]:
     """So many clips, each about as often as any other."""
-    order: Iterator[int] = iter(
-        np.concatenate([draw.permutation(len(clips)) for _ in range(count // max(1, len(clips)) + 1)])
-    )
-    return [clips[number] for number, _ in zip(order, range(count), strict=False)]
+    rounds = [draw.permutation(len(clips)) for _ in range(count // max(1, len(clips)) + 1)]
+    return [clips[number] for number in np.concatenate(rounds)[:count]]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from kws.errors import Failure
 from synth.bank import INDEX, Bank, read_bank
 from synth.casting import Brief, Line, Studio, bank_name, build_bank, further_mouths, near, plan
 from synth.neighbours import Amounts
+from synth.phrases import foreign_sentences, words
 from synth.speech import SpeechCache
 from synth.voices import Engine, Saying
 
@@ -110,6 +111,16 @@ def test_a_bank_holds_positives_of_further_mouths(bank: Bank) -> None:
     voices = [clip.voice for clip in bank.select("train", "positive")]
     assert sum("~" in voice for voice in voices) == BRIEF.made - 2
     assert {clip.voice for clip in bank.clips if "~" in clip.voice and clip.split != "train"} == set()
+
+
+def test_a_bank_may_do_without_further_mouths_and_bring_what_any_word_is_taught_against(tmp_path: Path) -> None:
+    """As scripts/build_bank asks: fewer made than the fast engines say alone, and then none among negatives either."""
+    brief = replace(BRIEF, made=0, made_negatives=0, general=True)
+    bank = built(tmp_path / "bank", tmp_path / "cache", brief)
+    assert bank.general
+    assert not any("~" in clip.voice for clip in bank.clips)
+    assert {clip.text for clip in bank.select("train", "negative")} == set(words())
+    assert {text for _, text in foreign_sentences()} <= {clip.text for clip in bank.select("train", "sentence")}
 
 
 def test_negatives_pass_the_vocoder_too(bank: Bank) -> None:
