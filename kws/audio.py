@@ -18,6 +18,9 @@ RATE_HZ = 16_000
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"})
 """File endings that a folder of recordings is searched for."""
 
+MARGIN_S = 0.05
+"""Kept on either side of a word that is cut out."""
+
 _EDGE_FRAME = RATE_HZ // 100
 _EDGE_RANGE_DB = 30.0
 _OPUS_PACKING = 0.982
@@ -102,6 +105,11 @@ def word_edges(samples: Samples) -> tuple[float, float]:
         raise ValueError(f"a word needs at least {_EDGE_FRAME} samples, got {len(samples)}")
     loud = np.flatnonzero(levels >= levels.max() * amplitude(-_EDGE_RANGE_DB))
     return float(loud[0] * _EDGE_FRAME / RATE_HZ), float((loud[-1] + 1) * _EDGE_FRAME / RATE_HZ)
+
+
+def around(start_s: float, end_s: float) -> slice:
+    """The samples of a word from start to end, and MARGIN_S on either side."""
+    return slice(max(0, round((start_s - MARGIN_S) * RATE_HZ)), round((end_s + MARGIN_S) * RATE_HZ))
 
 
 def frame_levels(samples: Samples) -> NDArray[np.float64]:

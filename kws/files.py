@@ -34,6 +34,14 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("activate-kws", appauthor=False))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder if it is not there. Raises Failure if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file. Raises Failure if it cannot be written."""
     try:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, amplitude, decibels, frame_levels, rms, write_audio
 from kws.errors import Failure
-from kws.files import cannot_write
+from kws.files import make_folder
 
 TAKE_S = 3.0
 """A take: time to begin, a word or phrase, and the room around it."""
@@ -184,10 +184,7 @@ class Shelf:
         self.folder, self.name = folder, name
         self.kept: list[Path] = []
         """What was put there since."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
+        make_folder(folder)
 
     def put(self, samples: Samples) -> Path:
         """Keep (S,) samples under the next number. Raises Failure if the disk is full or read-only."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from kws.audio import RATE_HZ, Samples, read_audio, write_audio
 from kws.errors import Failure
-from kws.files import cannot_write, write_whole
+from kws.files import make_folder, write_whole
 from synth.voices import Split
 
 Kind = Literal["positive", "near-miss", "containing", "negative", "sentence"]
@@ -67,10 +67,7 @@ def write_bank(folder: Path, bank: Bank, suffix: Suffix = ".flac") -> None:
 
     Raises Failure if the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder)
     gap = np.zeros(round(_GAP_S * RATE_HZ), np.float32)
     head = {"word": bank.word, "language": bank.language, "general": bank.general, "licences": bank.licences}
     lines = [json.dumps(head)]

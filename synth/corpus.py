@@ -17,15 +17,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from kws.audio import RATE_HZ, SUFFIXES, Samples, read_audio, word_edges
+from kws.audio import RATE_HZ, SUFFIXES, Samples, around, read_audio, word_edges
 from kws.errors import Failure
 from kws.events import MANIFEST, Event, audio_files
 from synth.bank import Clip
 from synth.rows import TABLES, Row, read_rows
 from synth.voices import Saying, Speech, Split
 
-MARGIN_S = 0.05
-"""Kept before and after a word."""
 LONGEST_S = 3.0
 SHORTEST_S = 0.1
 """Between these a trimmed recording may be one word or phrase."""
@@ -152,7 +150,7 @@ def trimmed(samples: Samples) -> Samples:
         raise ValueError("too short to be a word")
     if end_s - start_s > LONGEST_S:
         raise ValueError(f"{end_s - start_s:.1f} s of sound, not one word")
-    return samples[max(0, round((start_s - MARGIN_S) * RATE_HZ)) : round((end_s + MARGIN_S) * RATE_HZ)]
+    return samples[around(start_s, end_s)]
 
 
 class RecordingsEngine:
@@ -335,7 +333,7 @@ def _takes(spoken: Spoken, word: str) -> list[Samples]:
 def _pieces(events: Sequence[Event], word: str) -> Iterator[slice]:
     for event in events:
         if bare(event.word) == bare(word):
-            yield slice(max(0, round((event.start - MARGIN_S) * RATE_HZ)), round((event.end + MARGIN_S) * RATE_HZ))
+            yield around(event.start, event.end)
 
 
 def _name(path: Path, place: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from synth.child import Child
 from synth.manner import draw_pace, manner
-from synth.voices import ESPEAK_ACCENTS, ESPEAK_VARIANTS, EngineMissing, Saying, Speech, Split
+from synth.voices import ESPEAK_ACCENTS, ESPEAK_VARIANTS, EngineMissing, Saying, Speech, Split, espeak_name, primary_tag
 
 USUAL_WORDS_PER_MINUTE = 175
 PITCHES = (30, 81)
@@ -22,7 +22,6 @@ PITCHES = (30, 81)
 _OTHER_SCRIPT = re.compile("latn|pinyin|shaw")
 _SWITCH = re.compile(r"\([^)]*\)|-")
 """What eSpeak writes where it changes the language within a text, or joins words."""
-_ALSO_CALLED = {"en-gb": "en", "es-mx": "es-419", "no": "nb", "zh": "cmn"}
 _VOWEL = "aeiouyæøœɑɐɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻ"
 _LATE_STRESS = re.compile(rf"([ˈˌ])([^ˈˌ\s{_VOWEL}]+)(?=[{_VOWEL}])")
 _TYPED = (("͡", "^"), ("͜", "^"), ("g", "ɡ"), (":", "ː"), ("'", "ˈ"), (".", ""), ("/", ""))
@@ -118,7 +117,7 @@ class Espeak:
         accents = self.accents(language)
         if not accents:
             raise ValueError(f"eSpeak NG does not speak {language!r}: name a language as in --language de")
-        named = _ALSO_CALLED.get(language.lower(), language.lower())
+        named = espeak_name(language)
         return sorted(accents, key=lambda accent: accent != named)
 
     @cached_property
@@ -137,12 +136,6 @@ def data_folder() -> Path | None:
     """Where the voices of the installed eSpeak NG lie; the package itself is not loaded."""
     found = importlib.util.find_spec("espeakng_loader")
     return Path(found.origin).parent / "espeak-ng-data" if found and found.origin else None
-
-
-def primary_tag(language: str) -> str:
-    """The language without its accent: es for es-419."""
-    name = language.lower()
-    return _ALSO_CALLED.get(name, name).partition("-")[0]
 
 
 def as_espeak_writes(ipa: str) -> str:

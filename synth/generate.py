@@ -26,7 +26,7 @@ import numpy as np
 from kws.audio import RATE_HZ, Samples, write_audio
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, from_line, to_audacity, to_line
-from kws.files import aside_of, cannot_write, write_whole
+from kws.files import aside_of, cannot_write, make_folder, write_whole
 from synth.crew import work
 
 DATASET = "dataset.json"
@@ -250,14 +250,6 @@ def _lock(handle: int, out: Path) -> None:
                     f"another kws generate is writing to {out}: wait until it ends or name another folder."
                 ) from error
             time.sleep(_PATIENCE_S / 100)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder if it is not there. Raises Failure if it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
 
 
 def _settle(files: _Files, order: Order, fingerprint: str) -> _Manifest:

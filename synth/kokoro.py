@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synth.espeak import Espeak, as_espeak_writes, primary_tag
+from synth.espeak import Espeak, as_espeak_writes
 from synth.kokoro_files import STYLE_ROWS, KokoroFiles
 from synth.manner import draw_pace, manner
-from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, EngineMissing, Saying, Speech, Split
+from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, EngineMissing, Saying, Speech, Split, primary_tag
 
 RATE_HZ = 24_000
 ENDINGS = (".", "", "!", "?", ",")

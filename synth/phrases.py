@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from importlib import resources
 
+from synth.voices import primary_tag
+
 
 def words(language: str = "en-us") -> list[str]:
     """Everyday words and short phrases of a language; English ones if we have none, which its voices then read out."""
-    return _lines(f"words_{_family(language)}.txt") or _lines("words.txt")
+    return _lines(f"words_{primary_tag(language)}.txt") or _lines("words.txt")
 
 
 def sentences(language: str = "en-us") -> list[str]:
     """Sentences of a language, else our few foreign ones, else English (many with near-misses of "activate")."""
-    few = [sentence for tongue, sentence in foreign_sentences() if _family(tongue) == _family(language)]
-    return _lines(f"sentences_{_family(language)}.txt") or few or _lines("sentences.txt")
+    few = [sentence for tongue, sentence in foreign_sentences() if primary_tag(tongue) == primary_tag(language)]
+    return _lines(f"sentences_{primary_tag(language)}.txt") or few or _lines("sentences.txt")
 
 
 def carriers(language: str) -> list[str]:
@@ -37,12 +39,8 @@ def near_misses(word: str) -> dict[str, str]:
     return {line.removeprefix("+ "): "containing" if line.startswith("+ ") else "near-miss" for line in lines}
 
 
-def _family(language: str) -> str:
-    return language.partition("-")[0]
-
-
 def _in_language(name: str, language: str) -> list[str]:
-    return [line for tongue, line in _pairs(name) if tongue == _family(language)]
+    return [line for tongue, line in _pairs(name) if tongue == primary_tag(language)]
 
 
 def _pairs(name: str) -> list[tuple[str, str]]:

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from synth.child import NO_SOUND, Answer, Child, serve
-from synth.espeak import as_espeak_writes, primary_tag
+from synth.espeak import as_espeak_writes
 from synth.manner import draw_pace, manner
-from synth.voices import EngineMissing, Saying, Speech, Split
+from synth.voices import EngineMissing, Saying, Speech, Split, primary_tag
 
 NOISES = (0.5, 0.9)
 """How far the timbre strays; Piper's usual is 0.667."""

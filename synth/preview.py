@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from kws.audio import RATE_HZ, Samples, decibels, rms
 from kws.config import FrontEnd
 from kws.events import Event
-from kws.files import write_whole
-from synth.generate import Stage, Take, make_folder, perform
+from kws.files import make_folder, write_whole
+from synth.generate import Stage, Take, perform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from kws.audio import (
-    RATE_HZ,
     Samples,
     amplitude,
+    around,
     frame_levels,
     read_audio,
     resample,
@@ -31,8 +31,6 @@ from kws.errors import Failure
 from kws.files import cache_folder, cannot_write
 from synth.voices import Engine, Saying
 
-MARGIN_S = 0.05
-"""Kept on either side of the word."""
 PEAK_DB = -6.0
 _SHORTEST_FRAMES = 5
 _FAINTEST = 1e-3
@@ -114,5 +112,5 @@ def trimmed(samples: Samples) -> Samples | None:
     if len(levels) < _SHORTEST_FRAMES or levels.max() < _FAINTEST:
         return None
     start_s, end_s = word_edges(samples)
-    cut = samples[max(0, round((start_s - MARGIN_S) * RATE_HZ)) : round((end_s + MARGIN_S) * RATE_HZ)]
+    cut = samples[around(start_s, end_s)]
     return np.asarray(cut * (amplitude(PEAK_DB) / np.abs(cut).max()), np.float32)

@@ -36,6 +36,19 @@ ESPEAK_VARIANTS: dict[Split, tuple[str, ...]] = {
 """Even-numbered variants train, odd-numbered ones are test material reported apart."""
 
 
+_ALSO_CALLED = {"en-gb": "en", "es-mx": "es-419", "no": "nb", "zh": "cmn"}
+
+
+def espeak_name(language: str) -> str:
+    """A language as eSpeak names it."""
+    return _ALSO_CALLED.get(language.lower(), language.lower())
+
+
+def primary_tag(language: str) -> str:
+    """The language without its accent: es for es-419."""
+    return espeak_name(language).partition("-")[0]
+
+
 class EngineMissing(Failure):
     """A speech engine is not installed; the message says how to get it."""
 

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_bank import tone_word
 
-from kws.audio import RATE_HZ, Samples, word_edges
+from kws.audio import MARGIN_S, RATE_HZ, Samples, word_edges
 from kws.errors import Failure
 from kws.events import Event, Recording, to_line
 from synth.corpus import (
     LONGEST_S,
-    MARGIN_S,
     RecordingsEngine,
     bare,
     fault,

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.audio import RATE_HZ, word_edges
+from kws.audio import MARGIN_S, RATE_HZ, word_edges
 from kws.errors import Failure
-from synth.speech import MARGIN_S, SpeechCache
+from synth.speech import SpeechCache
 from synth.voices import Saying, Speech, Split
 
 HELLO = Saying(text="hello")

@@ -50,12 +50,9 @@ def _make(out: Path) -> None:
     """Make the folder before the long work: one we may not write to, or a missing library, is noticed at once."""
     import matplotlib.figure  # noqa: F401 - only whether it is there
 
-    from kws.files import cannot_write
+    from kws.files import make_folder
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(out, error) from error
+    make_folder(out)
 
 
 def _write(out: Path, report: Report) -> None:

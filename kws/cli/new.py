@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.scenes import Wanted, open_engines, open_material, scene_options
+from kws.cli.scenes import Wanted, open_engines, open_material, run_options, scene_options
 from kws.errors import Failure
 
 if TYPE_CHECKING:
@@ -27,13 +26,7 @@ _SAMPLES = 3
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="[default: one named after the word]")
 @scene_options
 @click.option("--listen", is_flag=True, help="First hear how the word will be said, and go on only if it is right.")
-@click.option(
-    "--validation", "validation_folder", type=click.Path(path_type=Path), metavar="FOLDER", help="As for kws train."
-)
-@click.option("--steps", type=click.IntRange(min=1), help="As for kws train.")
-@click.option("--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
-              help="False accepts an hour that the threshold is calibrated for.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@run_options
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, listen: bool, validation_folder: Path | None, steps: int | None, target_fa: float,
     seed: int, **scenes: Any,
@@ -42,9 +35,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 
     Ctrl-C stops it; the same command goes on.
     """
-    from kws.cli.runs import of_scenes, recorded_validation, scene_validation, train_to_the_end
+    from kws.cli.runs import of_scenes, recipe_of, recorded_validation, scene_validation, train_to_the_end
     from kws.release import release
-    from kws.train import Recipe
 
     wanted = Wanted(word=word, **scenes)
     out = out or Path(wanted.file_name).with_suffix("")
@@ -52,8 +44,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         _let_hear(wanted, out / "samples")
     workers = min(2, os.cpu_count() or 1)
     material = open_material(wanted, workers)
-    recipe = Recipe(seed=seed, target_per_hour=target_fa)
-    recipe = replace(recipe, steps=steps) if steps else recipe
+    recipe = recipe_of(seed, target_fa, steps)
     if validation_folder:
         validation = recorded_validation(validation_folder, recipe)
     else:
@@ -67,13 +58,10 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 def _let_hear(wanted: Wanted, folder: Path) -> None:
     """Write a few samples of each pronunciation, play them where there is a loudspeaker, and ask."""
     from kws.audio import write_audio
-    from kws.files import cannot_write
+    from kws.files import make_folder
     from synth.speech import SpeechCache
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder)
     engines, cache = open_engines(wanted), SpeechCache()
     heard = []
     for number, saying in enumerate(wanted.sayings, 1):

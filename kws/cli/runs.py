@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.audio import Samples
+from kws.audio import Samples, read_audio
 from kws.errors import Failure
 from kws.events import Event, Recording, audio_files, read_manifest
-from kws.files import cannot_write
+from kws.files import make_folder
 
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
@@ -45,8 +45,6 @@ class DatasetClips:
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
         """Sound (S,) and events of a clip."""
-        from kws.audio import read_audio
-
         recording = self.recordings[number]
         return read_audio(recording.audio), recording.events
 
@@ -90,6 +88,14 @@ class Fed:
     workers: int
 
 
+def recipe_of(seed: int, target_per_hour: float, steps: int | None) -> Recipe:
+    """The usual recipe, for another number of steps if one is named."""
+    from kws.train import Recipe
+
+    recipe = Recipe(seed=seed, target_per_hour=target_per_hour)
+    return replace(recipe, steps=steps) if steps else recipe
+
+
 def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
     """Scenes without end, rendered as they are needed."""
     from kws.train import Source
@@ -123,10 +129,7 @@ def train_to_the_end(recipe: Recipe, out: Path, fed: Fed, validation: Validation
     from kws.examples import Examples
     from kws.train import CHECKPOINT, Training
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(out, error) from error
+    make_folder(out)
     if fed.count is None and fed.workers:  # threads that wait for a core that a worker has are far slower
         torch.set_num_threads(max(1, torch.get_num_threads() - fed.workers))
     training = Training(recipe, fed.source, out)
@@ -235,7 +238,6 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
     """Every positive below `positives`, and the human speech below `negatives`."""
     import numpy as np
 
-    from kws.audio import read_audio
     from kws.evaluate import PADDING_S, SPEECH, pad
     from kws.features import LogMel
     from kws.validation import Utterance, Validation

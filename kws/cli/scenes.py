@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ from kws.errors import Failure, Misuse
 if TYPE_CHECKING:
     from synth.bank import Bank, Clip
     from synth.casting import Brief
+    from synth.neighbours import Neighbour
     from synth.recorded import Recordings
     from synth.scene import Ranges
     from synth.stage import Stage
@@ -55,9 +56,35 @@ _OPTIONS = (
 )  # fmt: skip
 
 
+_RUN_OPTIONS = (
+    click.option(
+        "--validation", "validation_folder", type=_PLACE, metavar="FOLDER",
+        help="positives/ and negatives/ that nothing was trained on, as scripts/build_sets makes them; "
+        "otherwise scenes are spoken by the bank's validation voices.",
+    ),
+    click.option(
+        "--steps", type=click.IntRange(min=1), help="Batches to learn from.  [default: as the recipe says]"
+    ),
+    click.option(
+        "--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
+        help="False accepts an hour that the threshold is calibrated for.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
+)  # fmt: skip
+
+
 def scene_options(command: Command) -> Command:
     """Give a command the options that `Wanted` is made from."""
-    for option in reversed(_OPTIONS):
+    return _with(_OPTIONS, command)
+
+
+def run_options(command: Command) -> Command:
+    """Give a command the options of a training run."""
+    return _with(_RUN_OPTIONS, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -166,18 +193,15 @@ def open_material(wanted: Wanted, workers: int) -> Material:
 def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:
     """What sounds like the word, said by people in the recordings, where it is written down what they say."""
     from synth.bank import Bank
-    from synth.casting import near
     from synth.corpus import said_by_people
-    from synth.espeak import Espeak
     from synth.voices import EngineMissing
 
     if recordings is None or recordings.corpus is None or not recordings.corpus.has_texts:
         return []
     try:
-        around = near(brief_of(wanted), Espeak().phonemes)
+        kinds = {neighbour.saying.text: neighbour.kind for neighbour in neighbours_of(wanted)}
     except EngineMissing:
         return []
-    kinds = {neighbour.saying.text: neighbour.kind for neighbour in around}
     clips = said_by_people(recordings.corpus, kinds, "train")
     return [Bank(word=wanted.word, language=wanted.language, clips=tuple(clips))] if clips else []
 
@@ -201,7 +225,9 @@ def _without(bank: Bank, word: str) -> Bank:
 
 def _says(bank: Bank, wanted: Wanted) -> bool:
     """Whether a bank has training clips of the word in its language."""
-    return bank.language.split("-")[0] == wanted.language.split("-")[0] and any(
+    from synth.voices import primary_tag
+
+    return primary_tag(bank.language) == primary_tag(wanted.language) and any(
         clip.split == "train" and clip.kind == "positive" and clip.text.casefold() == wanted.word.casefold()
         for clip in bank.clips
     )
@@ -243,12 +269,18 @@ def brief_of(wanted: Wanted) -> Brief:
 
 def explained(wanted: Wanted) -> str:
     """The neighbours of the word, which are taught as not the word."""
-    from synth.casting import near
-    from synth.espeak import Espeak
     from synth.neighbours import explain
 
     open_engines(wanted)
-    return explain(near(brief_of(wanted), Espeak().phonemes))
+    return explain(neighbours_of(wanted))
+
+
+def neighbours_of(wanted: Wanted) -> list[Neighbour]:
+    """What sounds like the word. Raises EngineMissing without eSpeak."""
+    from synth.casting import near
+    from synth.espeak import Espeak
+
+    return near(brief_of(wanted), Espeak().phonemes)
 
 
 def open_engines(wanted: Wanted) -> list[Engine]:

