@@ -60,9 +60,27 @@ def poisson_interval(count: int, hours: float) -> tuple[float, float]:
     return low / hours, high / hours
 
 
-def false_accepts(
-    tracks: Sequence[Scores], decision: Decision, first_s: float, step_s: float, thresholds: Sequence[float]
-) -> NDArray[np.int64]:
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The rule over a detector's scores, and the clock they are on."""
+
+    decision: Decision
+    first_s: float
+    """Seconds of sound behind the first score."""
+    step_s: float
+    """Seconds from one score to the next."""
+
+    def at(self, threshold: float) -> Rule:
+        """The same rule at another threshold."""
+        return replace(self, decision=replace(self.decision, threshold=threshold))
+
+
+def fire(scores: Scores, rule: Rule) -> list[float]:
+    """The times at which the rule fires over (N,) scores from a fresh reset."""
+    return [time_s for time_s, _ in Decider(rule.decision, rule.first_s, rule.step_s).feed(scores)]
+
+
+def false_accepts(tracks: Sequence[Scores], rule: Rule, thresholds: Sequence[float]) -> NDArray[np.int64]:
     """Detections (K,) at each threshold over the scores (N,) of recordings without the word, each from a fresh reset.
 
     The rule fires at the first step it may, which packs as many detections as the cooldown allows; fewer steps above
@@ -74,7 +92,7 @@ def false_accepts(
     counts = np.zeros(len(thresholds), np.int64)
 
     def count(at: int) -> None:
-        counts[at] = sum(len(fire(track, decision, first_s, step_s, thresholds[at])) for track in tracks)
+        counts[at] = sum(len(fire(track, rule.at(thresholds[at]))) for track in tracks)
 
     def fill(low: int, high: int) -> None:
         if counts[low] == counts[high]:
@@ -91,45 +109,18 @@ def false_accepts(
     return counts
 
 
-def fire(scores: Scores, decision: Decision, first_s: float, step_s: float, threshold: float) -> list[float]:
-    """The times at which the rule fires over (N,) scores from a fresh reset, at another threshold than its own."""
-    decider = Decider(replace(decision, threshold=threshold), first_s, step_s)
-    return [time_s for time_s, _ in decider.feed(scores)]
-
-
-def heard(
-    scores: Scores,
-    window_s: tuple[float, float],
-    decision: Decision,
-    first_s: float,
-    step_s: float,
-    thresholds: Sequence[float],
-) -> NDArray[np.bool_]:
+def heard(scores: Scores, window_s: tuple[float, float], rule: Rule, thresholds: Sequence[float]) -> NDArray[np.bool_]:
     """Whether (K,) an utterance is heard at each threshold: the rule over (N,) scores fires within the window.
 
     Not simply whether a score lies above: at a low threshold an earlier false fire may mask the word by its cooldown.
     """
     first, last = window_s
-    within = scores[: max(0, math.floor((last - first_s) / step_s) + 2)]
+    within = scores[: max(0, math.floor((last - rule.first_s) / rule.step_s) + 2)]
     loudest = float(within.max()) + 1e-6 if len(within) else -1.0
     return np.array([
-        threshold <= loudest
-        and any(first <= time_s <= last for time_s in fire(within, decision, first_s, step_s, threshold))
+        threshold <= loudest and any(first <= time_s <= last for time_s in fire(within, rule.at(threshold)))
         for threshold in thresholds
     ], bool)  # fmt: skip
-
-
-def heard_threshold(
-    scores: Scores,
-    window_s: tuple[float, float],
-    decision: Decision,
-    first_s: float,
-    step_s: float,
-    thresholds: Sequence[float],
-) -> float:
-    """The highest of the thresholds at which an utterance is heard; 0 if at none."""
-    at = heard(scores, window_s, decision, first_s, step_s, thresholds)
-    return max((threshold for threshold, is_heard in zip(thresholds, at, strict=True) if is_heard), default=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kws.audio import RATE_HZ, Samples, amplitude, read_audio, word_edges
 from kws.config import Decision
 from kws.decision import Detection, moving_mean
-from kws.det import Det, choose_threshold, false_accepts, grid, heard
+from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Recording, audio_files, read_manifest
 from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
@@ -187,7 +187,7 @@ def _hear_positives(
                 file=recording.audio.relative_to(folder).as_posix(), start=start_s, end=end_s,
                 detected=hits[0] if hits else None, best_score=_best(scores, window, detector), about=recording.about,
             ))  # fmt: skip
-            misses += ~heard(scores, window, *_rule(detector), grid())
+            misses += ~heard(scores, window, rule_of(detector), grid())
         stray += sum(not any(_within(detection, window) for window in windows) for detection in detections)
     if not trials:
         raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {files.skipped[-1]}")
@@ -215,11 +215,12 @@ def _hear_negatives(
     if not found:
         reason = files.skipped[-1] if files.skipped else "they are shorter than the detector's warm-up."
         raise Failure(f"none of the sound files in {folder} can be used: {reason}")
-    return Negatives(classes=tuple(found)), false_accepts(tracks, *_rule(detector), grid())
+    return Negatives(classes=tuple(found)), false_accepts(tracks, rule_of(detector), grid())
 
 
-def _rule(detector: Listener) -> tuple[Decision, float, float]:
-    return detector.decision, detector.first_score_s, detector.frame_seconds
+def rule_of(detector: Listener) -> Rule:
+    """The rule that a detector applies to its scores."""
+    return Rule(decision=detector.decision, first_s=detector.first_score_s, step_s=detector.frame_seconds)
 
 
 def _edges(recording: Recording, samples: Samples) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.config import Decision, FrontEnd, Shape
-from kws.det import Det, false_accepts, fire, grid, heard
+from kws.det import Det, Rule, false_accepts, fire, grid, heard
 from kws.evaluate import WINDOW_S
 
 Score = Callable[[Sequence[NDArray[np.float16]]], list[NDArray[np.float32]]]
@@ -42,24 +42,21 @@ class Validation:
     spoken_by_people: bool = False
     """Whether the negatives are recorded human speech: only then does their rate say anything about homes."""
 
-    @property
-    def first_s(self) -> float:
-        """Seconds of sound behind the first score."""
-        return self.shape.first_score_s(self.front_end)
-
-    @property
-    def step_s(self) -> float:
-        """Seconds from one score to the next."""
-        return self.shape.step_s(self.front_end)
+    def rule(self, decision: Decision) -> Rule:
+        """A decision over the scores of such a net."""
+        return Rule(
+            decision=decision, first_s=self.shape.first_score_s(self.front_end),
+            step_s=self.shape.step_s(self.front_end),
+        )  # fmt: skip
 
     def det(self, score: Score, decision: Decision) -> Det:
         """Misses and false accepts over the grid of thresholds."""
-        thresholds = grid()
+        thresholds, rule = grid(), self.rule(decision)
         misses = np.zeros(len(thresholds), np.int64)
         for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
             window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
-            misses += ~heard(scores, window, decision, self.first_s, self.step_s, thresholds)
-        accepts = false_accepts(score(self.negatives), decision, self.first_s, self.step_s, thresholds)
+            misses += ~heard(scores, window, rule, thresholds)
+        accepts = false_accepts(score(self.negatives), rule, thresholds)
         return Det(
             thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),
             false_accepts=tuple(accepts.tolist()), hours=self.hours,
@@ -70,7 +67,7 @@ class Validation:
         lags = []
         for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
             window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
-            times = fire(scores, decision, self.first_s, self.step_s, decision.threshold)
+            times = fire(scores, self.rule(decision))
             lags += [time_s - utterance.end_s for time_s in times if window[0] <= time_s <= window[1]][:1]
         return float(np.median(lags)) if lags else decision.lag_s
 

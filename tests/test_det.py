@@ -12,29 +12,34 @@ from scipy.stats import chi2
 from kws.config import Decision
 from kws.det import (
     Det,
+    Rule,
     choose_threshold,
     false_accepts,
     fire,
     grid,
     heard,
-    heard_threshold,
     poisson_interval,
     wilson,
 )
 
 FIRST_S, STEP_S = 0.112, 0.03
-RULE = Decision(threshold=0.5, cooldown_s=0.3, warm_up_s=0.2)
+RULE = Rule(decision=Decision(threshold=0.5, cooldown_s=0.3, warm_up_s=0.2), first_s=FIRST_S, step_s=STEP_S)
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 tracks = st.lists(
     st.lists(st.floats(0, 1, width=32), max_size=80).map(lambda scores: np.array(scores, np.float32)), max_size=3
 )
 rules = st.builds(
-    Decision,
-    threshold=st.just(0.5),
-    cooldown_s=st.floats(0, 1),
-    warm_up_s=st.floats(0, 0.5),
-    smoothing=st.integers(1, 4),
+    Rule,
+    decision=st.builds(
+        Decision,
+        threshold=st.just(0.5),
+        cooldown_s=st.floats(0, 1),
+        warm_up_s=st.floats(0, 0.5),
+        smoothing=st.integers(1, 4),
+    ),
+    first_s=st.just(FIRST_S),
+    step_s=st.just(STEP_S),
 )
 
 
@@ -75,47 +80,45 @@ def test_the_grid_rises_and_is_dense_near_one() -> None:
 
 @given(tracks=tracks, rule=rules)
 @settings(deadline=None)
-def test_the_sweep_counts_what_the_rule_fires_at_every_threshold(tracks: list[np.ndarray], rule: Decision) -> None:
-    plain = [sum(len(fire(track, rule, FIRST_S, STEP_S, at)) for track in tracks) for at in grid(30)]
-    swept = false_accepts(tracks, rule, FIRST_S, STEP_S, grid(30)).tolist()
+def test_the_sweep_counts_what_the_rule_fires_at_every_threshold(tracks: list[np.ndarray], rule: Rule) -> None:
+    plain = [sum(len(fire(track, rule.at(at))) for track in tracks) for at in grid(30)]
+    swept = false_accepts(tracks, rule, grid(30)).tolist()
     assert swept == plain
     assert swept == sorted(swept, reverse=True)
 
 
 def test_thresholds_that_do_not_rise_are_refused() -> None:
     with pytest.raises(ValueError, match="rise"):
-        false_accepts([], RULE, FIRST_S, STEP_S, (0.5, 0.5))
+        false_accepts([], RULE, (0.5, 0.5))
 
 
 def test_one_burst_is_one_false_accept() -> None:
     burst = np.zeros(100, np.float32)
     burst[40:45] = 0.95
-    assert false_accepts([burst, burst], RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [2, 2, 2, 2, 2]
+    assert false_accepts([burst, burst], RULE, THRESHOLDS).tolist() == [2, 2, 2, 2, 2]
 
 
 def test_an_utterance_is_heard_up_to_its_score() -> None:
     scores = spikes(s1_5=0.6)
-    assert heard(scores, (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [True, True, True, False, False]
-    assert heard_threshold(scores, (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0.5
+    assert heard(scores, (1.0, 2.0), RULE, THRESHOLDS).tolist() == [True, True, True, False, False]
 
 
 def test_an_earlier_false_fire_masks_the_word_at_a_low_threshold() -> None:
     scores = spikes(s0_9=0.4, s1_1=0.8)
-    assert heard(scores, (1.0, 1.15), RULE, FIRST_S, STEP_S, THRESHOLDS).tolist() == [False, False, True, True, False]
-    assert heard_threshold(scores, (1.0, 1.15), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0.7
+    assert heard(scores, (1.0, 1.15), RULE, THRESHOLDS).tolist() == [False, False, True, True, False]
 
 
 def test_a_word_without_scores_is_not_heard() -> None:
-    assert heard_threshold(np.zeros(0, np.float32), (1.0, 2.0), RULE, FIRST_S, STEP_S, THRESHOLDS) == 0
+    assert not heard(np.zeros(0, np.float32), (1.0, 2.0), RULE, THRESHOLDS).any()
 
 
 @given(tracks=tracks, rule=rules, start=st.floats(0, 2))
 @settings(deadline=None)
-def test_hearing_is_what_the_rule_fires_in_the_window(tracks: list[np.ndarray], rule: Decision, start: float) -> None:
+def test_hearing_is_what_the_rule_fires_in_the_window(tracks: list[np.ndarray], rule: Rule, start: float) -> None:
     window = (start, start + 0.5)
     for track in tracks:
-        plain = [any(start <= at <= window[1] for at in fire(track, rule, FIRST_S, STEP_S, th)) for th in THRESHOLDS]
-        assert heard(track, window, rule, FIRST_S, STEP_S, THRESHOLDS).tolist() == plain
+        plain = [any(start <= at <= window[1] for at in fire(track, rule.at(th))) for th in THRESHOLDS]
+        assert heard(track, window, rule, THRESHOLDS).tolist() == plain
 
 
 DET = Det(thresholds=THRESHOLDS, misses=(0, 1, 2, 5, 10), utterances=10, false_accepts=(90, 9, 4, 3, 0), hours=8.0)

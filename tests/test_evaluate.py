@@ -17,7 +17,7 @@ from kws.config import Decision
 from kws.decision import Decider
 from kws.det import Det, choose_threshold, fire, grid
 from kws.errors import Failure, Misuse
-from kws.evaluate import CHUNK, find_classes, find_positives, hear, measure, pad
+from kws.evaluate import CHUNK, find_classes, find_positives, hear, measure, pad, rule_of
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.plots import det_png, det_text
 from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
@@ -261,8 +261,7 @@ def test_the_rule_over_scores_gives_exactly_what_feeding_gives(tiny_detector_pat
     for threshold in np.quantile(scores, [0.02, 0.3, 0.6, 0.9, 0.99]):
         detector = load(tiny_detector_path, threshold=float(threshold) + 1e-5)
         fed = [detection.time for detection in hear(detector, babble)]
-        rule = (detector.decision, detector.first_score_s, detector.frame_seconds)
-        assert fed == fire(scores, *rule, detector.threshold)
+        assert fed == fire(scores, rule_of(detector))
         counts.add(len(fed))
     assert len(counts) > 1
     assert 0 not in counts

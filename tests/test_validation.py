@@ -34,7 +34,8 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
         Utterance(frames=recordings[1], start_s=1.5, end_s=2.0),
         Utterance(frames=recordings[3], start_s=1.5, end_s=2.0),
     ]
-    fires = int((2.1 - validation.first_s) / validation.step_s)
+    rule = validation.rule(Decision(threshold=0.5))
+    fires = int((2.1 - rule.first_s) / rule.step_s)
 
     def score(given: list[np.ndarray]) -> list[np.ndarray]:
         scores = [np.zeros(tiny_net.shape.steps(len(frames)), np.float32) for frames in given]
@@ -42,7 +43,7 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
             scores[0][fires] = 0.8
         return scores
 
-    det = validation.det(score, Decision(threshold=0.5))
+    det = validation.det(score, rule.decision)
     at = next(index for index, threshold in enumerate(det.thresholds) if threshold > 0.5)
     assert (det.misses[at], det.utterances, det.false_accepts[at]) == (1, 2, 0)
-    assert validation.lag_s(score, Decision(threshold=0.5)) == pytest.approx(0.1, abs=0.03)
+    assert validation.lag_s(score, rule.decision) == pytest.approx(0.1, abs=0.03)
