@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -21,6 +21,8 @@ from kws.decision import Decider
 
 _Z_95 = 1.959963984540054
 """Standard deviations of the normal distribution that hold 95 %."""
+SPOKEN = "human speech"
+"""What a detector file calls negatives that people spoke."""
 _LOGIT_RANGE = (-6.0, 14.0)
 
 Scores = NDArray[np.float32]
@@ -78,6 +80,14 @@ class Rule:
 def fire(scores: Scores, rule: Rule) -> list[float]:
     """The times at which the rule fires over (N,) scores from a fresh reset."""
     return [time_s for time_s, _ in Decider(rule.decision, rule.first_s, rule.step_s).feed(scores)]
+
+
+def round_up(value: float) -> float:
+    """Two significant digits, never below `value`: what is shown to be fewer than that."""
+    if not 0 < value < math.inf:
+        return value
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / step - 1e-9) * step:.2g}")
 
 
 def false_accepts(tracks: Sequence[Scores], rule: Rule, thresholds: Sequence[float]) -> NDArray[np.int64]:
@@ -155,6 +165,21 @@ class Det:
         columns = {name: tuple(values[name]) for name in ("thresholds", "misses", "false_accepts")}
         return cls(utterances=values["utterances"], hours=values["hours"], **columns)
 
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
+        """Build from what a detector file says of itself; older ones tell rates instead of counts.
+
+        Raises KeyError if it says nothing of the kind.
+        """
+        det = metadata["det"]
+        if "false_accepts" in det:
+            return cls.from_json(det)
+        hours, utterances = metadata["evaluation"]["hours"], metadata["evaluation"]["utterances"]
+        return cls(
+            thresholds=tuple(det["thresholds"]), hours=hours, utterances=utterances,
+            misses=_counts(det["frr"], utterances), false_accepts=_counts(det["false_accepts_per_hour"], hours),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
@@ -184,7 +209,7 @@ def choose_threshold(det: Det, target_per_hour: float = 0.5) -> Choice:
     elif det.hours * target_per_hour < 3:
         caveat = (
             f"{det.hours:.2f} h of speech are too few for {target_per_hour:g} per hour: "
-            f"none heard in them only shows fewer than {3 / det.hours:.2g}"
+            f"none heard in them only shows fewer than {round_up(poisson_interval(0, det.hours)[1]):g}"
         )
     return Choice(
         target_per_hour=target_per_hour,
@@ -193,6 +218,11 @@ def choose_threshold(det: Det, target_per_hour: float = 0.5) -> Choice:
         frr=float(det.frr[at]) if det.utterances else None,
         caveat=caveat,
     )
+
+
+def _counts(shares: Sequence[float], of: float) -> tuple[int, ...]:
+    """What was counted, from shares or rates that are NaN where there was nothing to count."""
+    return tuple(round(share * of) if of else 0 for share in shares)
 
 
 def _poisson_at_most(count: int, mean: float) -> float:

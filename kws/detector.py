@@ -8,6 +8,8 @@ and the GRU's state stands for all that came before.
 from __future__ import annotations
 
 import json
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from kws.audio import Samples
 from kws.config import Decision, FrontEnd, Shape
 from kws.decision import Decider, Detection
+from kws.det import SPOKEN, Det, choose_threshold, round_up
 from kws.errors import Failure, Misuse
 from kws.features import Frames, LogMel, LogMelStream
 
@@ -27,6 +30,10 @@ SHIPPED = Path(__file__).parent / "detectors"
 
 Scores = NDArray[np.float32]
 State = dict[str, NDArray[np.float32]]
+
+
+class Caution(UserWarning):
+    """What was asked for is given, but what is known does not show that it holds."""
 
 
 class Model:
@@ -143,18 +150,52 @@ class Detector:
         return self.model.run(frames, self.model.blank_state())[0]
 
 
-def load(detector: str | Path, *, threshold: float | None = None) -> Detector:
-    """Load a shipped detector by name, or any by the path of its .onnx file; `threshold` overrides the calibrated one.
+def load(detector: str | Path, *, threshold: float | None = None, target_fa: float | None = None) -> Detector:
+    """Load a shipped detector by name, or any by the path of its .onnx file.
 
-    Raises Failure with one sentence if there is no such detector or the file is not one.
+    `threshold` overrides the calibrated one, or `target_fa` chooses one anew, for so many false accepts per hour of
+    human speech, by the curve in the file; it warns (Caution) where the hours behind that curve cannot show so few.
+    Raises Failure with one sentence if there is no such detector, the file is not one or its curve does not reach the
+    target, Misuse if both are given.
     """
+    if threshold is not None and target_fa is not None:
+        raise Misuse("a threshold and a target of false accepts both choose the threshold: give one of them.")
     path = Path(detector)
     if path.suffix != ".onnx" and not path.exists():
         path = SHIPPED / f"{str(detector).replace(' ', '_')}.onnx"
         if not path.is_file():
             shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.onnx"))) or "none"
             raise Failure(f"no detector named {str(detector)!r} is shipped (shipped: {shipped}): name a .onnx file.")
-    return Detector(Model(path), threshold=threshold)
+    model = Model(path)
+    if target_fa is not None:
+        threshold = _threshold_for(model, target_fa, path)
+    return Detector(model, threshold=threshold)
+
+
+def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
+    if not 0 < target_fa < math.inf:
+        raise Misuse(f"the target must be above 0 false accepts per hour, got {target_fa}.")
+    try:
+        det = Det.from_metadata(model.metadata)
+        spoken = model.metadata["evaluation"]["negatives"] == SPOKEN
+        choice = choose_threshold(det, target_fa)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Failure(
+            f"{path} tells no false accepts by threshold, so a target means nothing: give a threshold."
+        ) from error
+    if choice.false_accepts_per_hour > target_fa:
+        raise Failure(
+            f"{path} does not reach {target_fa:g} false accepts per hour at any threshold: allow at least "
+            f"{round_up(choice.false_accepts_per_hour):g}."
+        )
+    caveats = [choice.caveat] if choice.caveat else []
+    if not spoken:
+        caveats.append("they were counted on synthetic speech, which says little about people")
+    if caveats:
+        warnings.warn(
+            f"{model.word!r} at {target_fa:g} false accepts per hour: {'; '.join(caveats)}.", Caution, stacklevel=3
+        )
+    return choice.threshold
 
 
 def _open(path: Path) -> Any:

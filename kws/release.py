@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.config import Decision
-from kws.det import Det, choose_threshold, poisson_interval, wilson
+from kws.det import SPOKEN, Det, choose_threshold, poisson_interval, wilson
 from kws.export import export
 from kws.train import load_best
 
@@ -32,10 +32,7 @@ def release(run: Path, detector: Path) -> Released:
     det = Det.from_json(state["det"])
     about = {
         "language": state["language"],
-        "det": {
-            "thresholds": det.thresholds, "false_accepts_per_hour": det.false_accepts_per_hour.tolist(),
-            "frr": det.frr.tolist(),
-        },
+        "det": det.to_json(),
         "evaluation": _evaluation(det, state),
         "recipe": {**state["recipe"], "step": state["step"], "made_from": state["made_from"], "versions": _versions()},
         "licences": state["licences"],
@@ -50,7 +47,7 @@ def _evaluation(det: Det, state: dict[str, Any]) -> dict[str, Any]:
     choice = choose_threshold(det, target)
     at = det.thresholds.index(choice.threshold)
     return {
-        "set": "validation", "negatives": "human speech" if state["spoken_by_people"] else "synthetic speech",
+        "set": "validation", "negatives": SPOKEN if state["spoken_by_people"] else "synthetic speech",
         "hours": det.hours, "utterances": det.utterances, "target_false_accepts_per_hour": target,
         "false_accepts_per_hour": choice.false_accepts_per_hour,
         "false_accepts_per_hour_95": poisson_interval(det.false_accepts[at], det.hours),

@@ -19,6 +19,7 @@ from kws.det import (
     grid,
     heard,
     poisson_interval,
+    round_up,
     wilson,
 )
 
@@ -69,6 +70,12 @@ def test_nothing_heard_only_shows_fewer_than_three_per_hours() -> None:
     assert low == 0
     assert high == pytest.approx(3 / 5.5, rel=0.002)
     assert poisson_interval(0, 0) == (0, math.inf)
+
+
+@given(st.floats(1e-6, 1e6))
+def test_rounding_up_never_claims_less_and_hardly_more(value: float) -> None:
+    assert value * (1 - 1e-9) <= round_up(value) <= value * 1.101
+    assert float(f"{round_up(value):.2g}") == round_up(value)
 
 
 def test_the_grid_rises_and_is_dense_near_one() -> None:
@@ -151,3 +158,17 @@ def test_a_det_survives_json() -> None:
     import json
 
     assert Det.from_json(json.loads(json.dumps(DET.to_json()))) == DET
+
+
+def test_a_detector_file_tells_its_det_in_counts_or_as_older_ones_do_in_rates() -> None:
+    older = {
+        "det": {
+            "thresholds": list(THRESHOLDS), "frr": DET.frr.tolist(),
+            "false_accepts_per_hour": DET.false_accepts_per_hour.tolist(),
+        },
+        "evaluation": {"hours": 8.0, "utterances": 10},
+    }  # fmt: skip
+    assert Det.from_metadata(older) == DET
+    assert Det.from_metadata({"det": DET.to_json()}) == DET
+    with pytest.raises(KeyError):
+        Det.from_metadata({})

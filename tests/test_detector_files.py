@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from onnx import TensorProto, helper
 
 import kws
 from kws.config import Decision
+from kws.det import SPOKEN, Det
+from kws.detector import Caution
+from kws.errors import Misuse
 from kws.export import export
 from kws.model import Net
 
@@ -72,6 +76,46 @@ def test_wrong_metadata_is_explained(
 def test_a_threshold_outside_its_range_is_misuse(tiny_detector_path: Path) -> None:
     with pytest.raises(kws.Failure, match="threshold"):
         kws.load(tiny_detector_path, threshold=1.5)
+
+
+DET = Det(thresholds=(0.2, 0.4, 0.6), misses=(0, 1, 5), utterances=10, false_accepts=(90, 7, 1), hours=7.0)
+
+
+@pytest.fixture
+def measured(tiny_detector_path: Path, tmp_path: Path) -> Path:
+    """A detector whose file holds a curve over 7 h of human speech."""
+    curve = {"det": json.dumps(DET.to_json()), "evaluation": json.dumps({"negatives": SPOKEN})}
+    return changed(tiny_detector_path, tmp_path / "measured.onnx", **curve)
+
+
+@pytest.mark.parametrize(("target", "threshold"), [(100, 0.2), (1, 0.4), (0.5, 0.6)])
+def test_a_target_moves_along_the_curve_in_the_file(measured: Path, target: float, threshold: float) -> None:
+    assert kws.load(measured, target_fa=target).threshold == threshold
+
+
+def test_a_target_that_the_hours_cannot_show_is_answered_with_a_caution(measured: Path) -> None:
+    with pytest.warns(Caution, match=r"7.00 h of speech are too few for 0.2 per hour: .* fewer than 0.43"):
+        assert kws.load(measured, target_fa=0.2).threshold == 0.6
+
+
+def test_a_curve_of_synthetic_speech_is_cautioned_against(measured: Path, tmp_path: Path) -> None:
+    made = changed(measured, tmp_path / "made.onnx", evaluation='{"negatives": "synthetic speech"}')
+    with pytest.warns(Caution, match="synthetic speech, which says little about people"):
+        kws.load(made, target_fa=1)
+
+
+def test_a_target_out_of_reach_is_refused(measured: Path) -> None:
+    with pytest.raises(kws.Failure, match=r"does not reach 0.1 .* allow at least 0.15"):
+        kws.load(measured, target_fa=0.1)
+
+
+def test_a_target_needs_a_curve_and_a_choice(tiny_detector_path: Path, measured: Path) -> None:
+    with pytest.raises(kws.Failure, match="tells no false accepts by threshold"):
+        kws.load(tiny_detector_path, target_fa=1)
+    with pytest.raises(Misuse, match="give one of them"):
+        kws.load(measured, target_fa=1, threshold=0.5)
+    with pytest.raises(Misuse, match="above 0"):
+        kws.load(measured, target_fa=-1)
 
 
 def test_a_detector_into_a_missing_folder_is_refused(tiny_net: Net, tmp_path: Path) -> None:

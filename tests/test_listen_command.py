@@ -178,6 +178,14 @@ def test_a_file_without_the_word_says_so(run: Run, tiny_detector_path: Path, wav
     assert out.splitlines()[-1] == "Nothing was heard."
 
 
+def test_a_target_chooses_the_threshold_and_says_what_it_cannot_promise(run: Run, wav: Path) -> None:
+    code, out, err = run("activate", "--input", wav, "--target-fa", 0.001, "--json")
+    assert (code, out) == (0, "")
+    assert re.search(r"^kws: caution: 'activate' at 0.001 false accepts per hour: .* too few for 0.001", err)
+    code, _, err = run("activate", "--input", wav, "--target-fa", 1, "--threshold", 0.5)
+    assert (code, "give one of them" in err) == (2, True)
+
+
 def test_two_detectors_hear_the_same_file(run: Run, tiny_detector_path: Path, wav: Path) -> None:
     arguments = (tiny_detector_path, tiny_detector_path, "--input", wav, "--threshold", THRESHOLD, "--json")
     assert len(run(*arguments)[1].splitlines()) == 4

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +35,16 @@ DEFAULT = "activate"
 @click.option("--device", metavar="NAME", help="The microphone: a name, a part of one, or a number.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each detection, and nothing else.")
 @click.option("--threshold", type=float, metavar="X", help="The score that counts, instead of the calibrated one.")
+@click.option(
+    "--target-fa",
+    type=click.FloatRange(0, min_open=True),
+    metavar="X",
+    help="Another threshold: that of X false accepts per hour of speech, by the curve in the detector file.",
+)
 @click.option("--list-devices", is_flag=True, help="List the microphones and stop.")
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     names: tuple[str, ...], source: str | None, device: str | None, as_json: bool, threshold: float | None,
-    list_devices: bool,
+    target_fa: float | None, list_devices: bool,
 ) -> None:  # fmt: skip
     """Listen for the words of DETECTORs: shipped names or .onnx files, "activate" if none is given."""
     if list_devices:
@@ -45,9 +52,7 @@ def command(
         return
     if device is not None and source not in (None, "microphone"):
         raise Misuse(f"--device names a microphone, but the input is {source}: leave one of the two out.")
-    from kws.detector import load
-
-    detectors = [load(name, threshold=threshold) for name in names or (DEFAULT,)]
+    detectors = _load(names or (DEFAULT,), threshold, target_fa)
     if source in (None, "microphone"):
         _hear_microphone(detectors, device, as_json, else_demo=source is None and device is None)
     elif source == "-":
@@ -58,6 +63,19 @@ def command(
         from kws.audio import read_audio
 
         _hear_recording(detectors, read_audio(Path(str(source))), as_json)
+
+
+def _load(names: Sequence[str], threshold: float | None, target_fa: float | None) -> list[Detector]:
+    """The detectors; what their loading warns of goes to the error stream."""
+    from kws.detector import Caution, load
+
+    with warnings.catch_warnings(record=True) as met:
+        warnings.simplefilter("always", Caution)
+        detectors = [load(name, threshold=threshold, target_fa=target_fa) for name in names]
+    for warning in met:
+        if issubclass(warning.category, Caution):
+            click.echo(f"kws: caution: {warning.message}", err=True)
+    return detectors
 
 
 def _list_devices() -> None:
