@@ -1,0 +1,74 @@
+"""What `kws new` tells of a phrase before it starts: the phrase doctor's word, on one screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kws.cli.scenes import Wanted
+from kws.errors import Failure
+
+if TYPE_CHECKING:
+    from synth.doctor import Diagnosis
+
+_INDENT = "  - "
+_MEANS = {
+    "good": "little speaks against it",
+    "fair": "it can work, another would make it easier",
+    "poor": "expect misses or false wakes",
+}
+
+
+def diagnosed(wanted: Wanted) -> str:
+    """The diagnosis of the phrase, and close ones that are better. Raises EngineMissing without eSpeak.
+
+    Raises Failure if nothing is to be heard in the phrase, or eSpeak does not know its language.
+    """
+    from synth.doctor import Doctor
+    from synth.espeak import Espeak
+
+    espeak = Espeak()
+    doctor = Doctor(wanted.sayings[0].language, espeak.phonemes)
+    try:
+        diagnosis = doctor.examine(wanted.word, wanted.sayings)
+        others = doctor.alternatives(diagnosis, wanted.sayings)
+    except ValueError as error:
+        raise Failure(f"{error}.") from error
+    finally:
+        espeak.close()
+    return told(diagnosis, others, counted=doctor.frequencies is not None)
+
+
+def before_start(wanted: Wanted) -> str:
+    """The same, or why there is none: banks spoken elsewhere need no eSpeak here."""
+    from synth.voices import EngineMissing
+
+    try:
+        return diagnosed(wanted)
+    except EngineMissing as missing:
+        return f"{wanted.word!r} was not examined: {missing}"
+
+
+def told(diagnosis: Diagnosis, others: list[Diagnosis], *, counted: bool) -> str:
+    """A diagnosis for a terminal; `counted` is whether it is known how often words are said."""
+    from synth.doctor import calibration
+
+    sound = diagnosis.sound
+    written = " ".join(phone.replace("^", "") for phone in sound.phones)
+    syllables = f"{sound.syllables} syllable{'' if sound.syllables == 1 else 's'}"
+    lines = [
+        f"{diagnosis.phrase!r} is a {diagnosis.grade} phrase to wake by: {_MEANS[diagnosis.grade]}.",
+        f"  {written}: {len(sound.phones)} sounds, {sound.different} different, {syllables}, {sound.seconds:.1f} s",
+        *(_INDENT + reason for reason in diagnosis.reasons),
+    ]
+    fitted = calibration()
+    if fitted and fitted.counted == counted:
+        low, middle, high = fitted.expected_frr(diagnosis.burden)
+        lines.append(
+            f"  A draft of such a phrase missed about {middle:.0%} ({low:.0%} to {high:.0%} for eight in ten; "
+            f"from {fitted.phrases} phrases tried)."
+        )
+    if others:
+        lines.append(f"  Better: {', '.join(f'{other.phrase!r} ({other.grade})' for other in others)}")
+    if not counted:
+        lines.append("  How often words are said is not known here: pip install pyspellchecker tells it.")
+    return "\n".join(lines)
