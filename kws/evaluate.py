@@ -21,13 +21,17 @@ from kws.decision import Detection, moving_mean
 from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Recording, audio_files, read_manifest
-from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
+from kws.report import PEAK_S, Curve, FalseAccept, Heard, Negatives, Positives, Report, Trial
 
 CHUNK = round(0.08 * RATE_HZ)
 PADDING_S = 2.0
 PADDING_DB = -60.0
 WINDOW_S = (0.1, 1.2)
 """An utterance is heard from so long after its start to so long after its end."""
+BEFORE_S = 0.8
+"""An utterance's curve of scores begins so long before it, and ends with that window."""
+AROUND_S = (2.2, 0.8)
+"""A false accept's curve: so long before the detection, and after."""
 SPEECH = "speech"
 """Classes whose names begin so are human speech."""
 FLAT = "negatives"
@@ -37,7 +41,11 @@ Scores = NDArray[np.float32]
 
 
 class Listener(Protocol):
-    """What is measured: a kws.Detector, or anything that does as it does."""
+    """What is measured: a kws.Detector, or anything that does as it does.
+
+    An engine of others is wrapped in this. One that only says yes gives `scores` of 1 at the steps where it would and 0
+    elsewhere: it is then measured by the same windows, hours and cooldown, and its DET is a single point.
+    """
 
     @property
     def word(self) -> str:
@@ -108,6 +116,7 @@ def measure(
         positives=said,
         negatives=silent,
         det=det,
+        target_per_hour=target_per_hour,
         tuned=choose_threshold(det, target_per_hour) if det.hours else None,
         skipped=tuple(files.skipped),
         notes=tuple(_notes(detector, recordings, silent)),
@@ -170,7 +179,7 @@ def _hear_positives(
 ) -> tuple[Positives, NDArray[np.int64]]:
     """What was heard, and the misses (K,) of the sweep."""
     trials: list[Trial] = []
-    stray, misses = 0, np.zeros(len(grid()), np.int64)
+    stray, misses, rule = 0, np.zeros(len(grid()), np.int64), rule_of(detector)
     for number, samples in files.read([recording.audio for recording in recordings]):
         recording = recordings[number]
         edges = _edges(recording, samples)
@@ -180,14 +189,18 @@ def _hear_positives(
         padded = pad(samples, recording.audio.name)
         detections = hear(detector, padded, files.tick)
         scores = detector.scores(padded)
+        judged = moving_mean(scores, rule.decision.smoothing)
         windows = [(PADDING_S + start + WINDOW_S[0], PADDING_S + end + WINDOW_S[1]) for start, end in edges]
         for (start_s, end_s), window in zip(edges, windows, strict=True):
             hits = [detection.time - PADDING_S for detection in detections if _within(detection, window)]
+            shown = _curve(judged, (PADDING_S + start_s - BEFORE_S, window[1]), rule)
             trials.append(Trial(
                 file=recording.audio.relative_to(folder).as_posix(), start=start_s, end=end_s,
-                detected=hits[0] if hits else None, best_score=_best(scores, window, detector), about=recording.about,
+                detected=hits[0] if hits else None, about=recording.about,
+                best_score=max(_curve(judged, window, rule).scores, default=0.0),
+                curve=replace(shown, start=shown.start - PADDING_S),
             ))  # fmt: skip
-            misses += ~heard(scores, window, rule_of(detector), grid())
+            misses += ~heard(scores, window, rule, grid())
         stray += sum(not any(_within(detection, window) for window in windows) for detection in detections)
     if not trials:
         raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {files.skipped[-1]}")
@@ -200,22 +213,29 @@ def _hear_negatives(
     """What was wrongly heard, and the false accepts (K,) of the sweep over human speech."""
     found: list[Heard] = []
     tracks: list[Scores] = []
+    rule = rule_of(detector)
     for name, paths in classes.items():
         speech = name.startswith(SPEECH) or name == FLAT
-        hours, accepts = 0.0, []
+        hours, accepts, peaks = 0.0, [], list[float]()
         for number, samples in files.read(paths):
             file = paths[number].relative_to(folder).as_posix()
             hits = hear(detector, samples, files.tick)
-            accepts += [FalseAccept(file=file, time=hit.time, score=hit.score) for hit in hits]
-            hours += max(0.0, len(samples) / RATE_HZ - detector.decision.warm_up_s) / 3600
+            scores = detector.scores(samples)
+            judged = moving_mean(scores, rule.decision.smoothing)
+            accepts += [FalseAccept(
+                file=file, time=hit.time, score=hit.score,
+                curve=_curve(judged, (hit.time - AROUND_S[0], hit.time + AROUND_S[1]), rule),
+            ) for hit in hits]  # fmt: skip
+            hours += max(0.0, len(samples) / RATE_HZ - rule.decision.warm_up_s) / 3600
+            peaks += _peaks(judged, rule)
             if speech:
-                tracks.append(detector.scores(samples))
+                tracks.append(scores)
         if hours:
-            found.append(Heard(name=name, speech=speech, hours=hours, accepts=tuple(accepts)))
+            found.append(Heard(name=name, speech=speech, hours=hours, accepts=tuple(accepts), peaks=tuple(peaks)))
     if not found:
         reason = files.skipped[-1] if files.skipped else "they are shorter than the detector's warm-up."
         raise Failure(f"none of the sound files in {folder} can be used: {reason}")
-    return Negatives(classes=tuple(found)), false_accepts(tracks, rule_of(detector), grid())
+    return Negatives(classes=tuple(found)), false_accepts(tracks, rule, grid())
 
 
 def rule_of(detector: Listener) -> Rule:
@@ -234,10 +254,21 @@ def _within(detection: Detection, window_s: tuple[float, float]) -> bool:
     return window_s[0] <= detection.time <= window_s[1]
 
 
-def _best(scores: Scores, window_s: tuple[float, float], detector: Listener) -> float:
-    times = detector.first_score_s + np.arange(len(scores)) * detector.frame_seconds
-    judged = moving_mean(scores, detector.decision.smoothing)
-    return float(judged[(times >= window_s[0]) & (times <= window_s[1])].max(initial=0.0))
+def _curve(judged: Scores, window_s: tuple[float, float], rule: Rule) -> Curve:
+    """The smoothed scores (N,) that fall within a window."""
+    times = rule.first_s + np.arange(len(judged)) * rule.step_s
+    first, past = np.searchsorted(times, window_s[0], "left"), np.searchsorted(times, window_s[1], "right")
+    start_s = rule.first_s + float(first) * rule.step_s
+    return Curve(start=start_s, step=rule.step_s, scores=tuple(judged[first:past].tolist()))
+
+
+def _peaks(judged: Scores, rule: Rule) -> list[float]:
+    """The highest smoothed score of each stretch after the warm-up."""
+    times = rule.first_s + np.arange(len(judged)) * rule.step_s
+    awake = times >= rule.decision.warm_up_s
+    stretches = (times[awake] // PEAK_S).astype(int)
+    starts = np.flatnonzero(np.diff(stretches, prepend=-1))
+    return [float(peak) for peak in np.maximum.reduceat(judged[awake], starts)] if len(starts) else []
 
 
 def _notes(detector: Listener, recordings: Sequence[Recording], silent: Negatives | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""DET curves: misses against false accepts per hour, on a terminal and as a picture.
+"""DET curves and score histograms, on a terminal and as pictures.
 
 False accepts are drawn on a logarithmic axis and misses on a normal-deviate one (A. Martin et al., The DET curve in
 assessment of detection task performance, 1997), so that a step from 2 to 1 % is as visible as one from 20 to 10 %. None
@@ -11,15 +11,22 @@ import io
 import math
 from itertools import pairwise
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kws.det import Det, wilson
-from kws.report import Report
+from kws.report import PEAK_S, Report, histogram
+from kws.timeline import BLOCKS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bits of a Braille character by row and column."""
+
+_BINS = 50
 
 Point = tuple[float, float]
 
@@ -97,6 +104,58 @@ def det_png(report: Report) -> bytes:
     axes.set_title(f"“{report.word}”")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
+    return _png(figure)
+
+
+def scores_text(report: Report, width: int = 56) -> list[str]:
+    """Score histograms, a line each, bars as the logarithm of the count; no lines where nothing was measured."""
+    rows = score_rows(report)
+    if not rows:
+        return []
+    at = min(int(report.threshold * width), width - 1)
+    lines = ["scores, bars on a logarithmic scale", f"{'':22}{'▼ threshold':>{at + 11}}"]
+    for name, scores in rows:
+        counts = histogram(scores, width)
+        bars = [max(round(8 * math.log(count) / math.log(len(scores) + 1)), 1) if count else 0 for count in counts]
+        lines.append(f"{name[:21]:<22}{''.join(BLOCKS[bar] for bar in bars)}".rstrip())
+    return [*lines, f"{'':22}0{'1':>{width - 1}}"]
+
+
+def score_rows(report: Report) -> list[tuple[str, tuple[float, ...]]]:
+    """What histograms are made of: the best score of each utterance, and the highest of each stretch of a class."""
+    rows = []
+    if report.positives:
+        best = tuple(trial.best_score for trial in report.positives.trials)
+        rows.append((f"{len(best)} utterances", best))
+    classes = report.negatives.classes if report.negatives else ()
+    return rows + [(f"{heard.name}, {PEAK_S:g} s each", heard.peaks) for heard in classes if heard.peaks]
+
+
+def scores_png(report: Report) -> bytes:
+    """Score histograms one below the other, with the detector's own threshold, as a PNG.
+
+    Raises ValueError where there are no scores.
+    """
+    from matplotlib.figure import Figure
+
+    rows = score_rows(report)
+    if not rows:
+        raise ValueError("no scores to draw")
+    figure = Figure(figsize=(6.4, 0.6 + 1.1 * len(rows)), layout="constrained")
+    edges = np.linspace(0, 1, _BINS + 1)
+    for axes, (name, scores) in zip(figure.subplots(len(rows), sharex=True, squeeze=False)[:, 0], rows, strict=True):
+        axes.stairs(histogram(scores, _BINS), edges, fill=True, alpha=0.7, baseline=0.5)
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.5)
+        axes.axvline(report.threshold, color="black", linestyle=":")
+        axes.set_title(name, fontsize="small", loc="left")
+        axes.grid(alpha=0.3)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"best score of an utterance, highest of each {PEAK_S:g} s without the word; dotted: the threshold")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=130)
     return png.getvalue()

@@ -1,39 +1,40 @@
-"""What a measurement found: figures with their counts, hours and intervals, and how they are told on a terminal."""
+"""What a measurement found: figures with their counts, hours and intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from kws.det import Choice, Det, poisson_interval, wilson
+from kws.breakdown import Breakdown, Share, break_down
+from kws.det import Choice, Det, poisson_interval, round_up
 
-_BINS = 3
-_LISTED = 10
+PEAK_S = 10.0
+"""The highest score is kept of each such stretch of sound without the word."""
+CONDITION = "condition"
+"""What is known of an utterance that makes the headline: clean, in babble, far."""
+SOURCE = "source"
+"""Likewise: the recording that an utterance was made from."""
+_DIGITS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
-    """So many missed of so many, with its 95 % interval (Wilson)."""
+class Curve:
+    """The scores, smoothed as the rule does, over a stretch of a file."""
 
-    missed: int
-    of: int
+    start: float = 0.0
+    """Seconds from the start of the file; what lies before or behind the file is padding."""
+    step: float = 0.0
+    scores: tuple[float, ...] = ()
 
     @property
-    def frr(self) -> float:
-        """The share missed; 0 where there was none to hear."""
-        return self.missed / self.of if self.of else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts, share and interval."""
-        interval = list(wilson(self.missed, self.of))
-        return {"missed": self.missed, "of": self.of, "frr": self.frr, "interval_95": interval}
-
-    def __str__(self) -> str:
-        low, high = wilson(self.missed, self.of)
-        return f"{100 * self.frr:5.1f} %  ({100 * low:.1f}-{100 * high:.1f} %, {self.missed} of {self.of} missed)"
+    def end(self) -> float:
+        """Seconds from the start of the file."""
+        return self.start + self.step * len(self.scores)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,12 @@ class Trial:
     best_score: float
     """The highest score in the window in which it would have counted as heard."""
     about: dict[str, Any] = field(default_factory=dict)
+    curve: Curve = Curve()
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the curve."""
+        told = (self.file, self.start, self.end, self.best_score, self.about)
+        return dict(zip(("file", "start", "end", "best_score", "about"), told, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +69,13 @@ class Positives:
     @property
     def total(self) -> Share:
         """All utterances."""
-        return _share(self.trials)
+        return Share(missed=len(self.misses), of=len(self.trials))
 
-    @property
+    @cached_property
     def misses(self) -> list[Trial]:
-        """The utterances not heard."""
-        return [trial for trial in self.trials if trial.detected is None]
+        """The utterances not heard, those that nearly were first."""
+        missed = [trial for trial in self.trials if trial.detected is None]
+        return sorted(missed, key=lambda trial: -trial.best_score)
 
     @property
     def latency_s(self) -> dict[str, float] | None:
@@ -77,24 +85,32 @@ class Positives:
             return None
         return {"median": float(np.median(late)), "p90": float(np.percentile(late, 90))}
 
-    @property
-    def groups(self) -> dict[str, dict[str, Share]]:
-        """Misses by all that is known of the utterances, worst group first and the key with the worst group first.
+    @cached_property
+    def breakdown(self) -> Breakdown:
+        """Misses by all that is known of the utterances."""
+        return break_down([(trial.about, trial.detected is None) for trial in self.trials])
 
-        A key that says nothing is left out: one that all share, or that tells each from nearly every other.
-        """
-        keys = dict.fromkeys(key for trial in self.trials for key in trial.about)
-        found = {key: _by_key(self.trials, key) for key in keys}
-        ranked = {key: dict(sorted(groups.items(), key=lambda pair: -pair[1].frr)) for key, groups in found.items()}
-        told = {key: groups for key, groups in ranked.items() if 1 < len(groups) <= max(2, len(self.trials) // 2)}
-        return dict(sorted(told.items(), key=lambda pair: -next(iter(pair[1].values())).frr))
+    @property
+    def conditions(self) -> dict[str, Share]:
+        """Misses by condition, best first; empty where there is but one."""
+        found = self.breakdown.groups.get(CONDITION, {})
+        return dict(sorted(found.items(), key=lambda pair: pair[1].frr))
+
+    @property
+    def sources(self) -> int:
+        """From how many recordings the utterances were made; as many as there are where that is not known."""
+        known = [trial.about.get(SOURCE) for trial in self.trials]
+        return len(set(map(str, known))) if all(known) else len(self.trials)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, the misses listed."""
-        groups = {key: {name: share.to_json() for name, share in found.items()} for key, found in self.groups.items()}
+        found = self.breakdown
+        groups = {key: {name: share.to_json() for name, share in told.items()} for key, told in found.groups.items()}
         return {
             **self.total.to_json(), "latency_s": self.latency_s, "stray_detections": self.stray,
-            "groups": groups, "misses": [asdict(trial) for trial in self.misses],
+            "worst_group": found.worst.to_json() if found.worst else None, "groups": groups,
+            "keys_left_out": list(found.left_out), "misses": [trial.to_json() for trial in self.misses],
+            "best_scores": [round(trial.best_score, _DIGITS) for trial in self.trials],
         }  # fmt: skip
 
 
@@ -106,6 +122,11 @@ class FalseAccept:
     time: float
     """Seconds from the start of the file."""
     score: float
+    curve: Curve = Curve()
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the curve."""
+        return {"file": self.file, "time": self.time, "score": self.score}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,25 +139,77 @@ class Heard:
     hours: float
     """Hours in which a detection was possible: without each file's warm-up."""
     accepts: tuple[FalseAccept, ...]
+    peaks: tuple[float, ...] = ()
+    """The highest smoothed score of each stretch of PEAK_S."""
 
     @property
     def per_hour(self) -> float:
         """False accepts per hour; 0 where no hour was heard."""
         return len(self.accepts) / self.hours if self.hours else 0.0
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the rate lies, with 95 % confidence."""
+        return poisson_interval(len(self.accepts), self.hours)
+
     def to_json(self) -> dict[str, Any]:
-        """Hours, count, rate and interval."""
-        low, high = poisson_interval(len(self.accepts), self.hours)
+        """Hours, count, rate, interval and the highest scores."""
+        low, high = self.interval
         return {
             "speech": self.speech, "hours": self.hours, "false_accepts": len(self.accepts), "per_hour": self.per_hour,
             "interval_95": [low, high if np.isfinite(high) else None],
+            "peaks": [round(peak, _DIGITS) for peak in self.peaks],
         }  # fmt: skip
 
     def __str__(self) -> str:
-        low, high = poisson_interval(len(self.accepts), self.hours)
+        low, high = self.interval
         if not self.accepts:
-            return f"none in {self.hours:.2f} h, so < {high:.2g} per hour"
+            return f"0 in {self.hours:.2f} h: fewer than {round_up(high):g} per hour (95 %)"
         return f"{self.per_hour:.2f} per hour  ({low:.2f}-{high:.2f}, {len(self.accepts)} in {self.hours:.2f} h)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A rate of false accepts that is aimed at, and whether the hours heard show that it is kept."""
+
+    per_hour: float
+    heard: Heard
+
+    @property
+    def hours_needed(self) -> float:
+        """Hours that would show it, were no more heard in them than now."""
+        return poisson_interval(len(self.heard.accepts), 1.0)[1] / self.per_hour
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the rate is at most the target, with 95 % confidence."""
+        return self.heard.interval[1] <= self.per_hour
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether these hours could show it, had nothing been heard in them."""
+        return poisson_interval(0, self.heard.hours)[1] <= self.per_hour
+
+    def to_json(self) -> dict[str, Any]:
+        """The rate, and what the hours say of it."""
+        return {
+            "per_hour": self.per_hour, "shown": self.is_shown, "can_be_shown_with_these_hours": self.can_be_shown,
+            "hours_needed_at_this_count": self.hours_needed,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        count, hours = len(self.heard.accepts), self.heard.hours
+        if self.is_shown:
+            return f"{self.per_hour:g} per hour is kept (95 %)"
+        if self.heard.interval[0] > self.per_hour:
+            return f"{self.per_hour:g} per hour is not kept (95 %)"
+        if not self.can_be_shown:
+            least = round_up(poisson_interval(0, 1.0)[1] / self.per_hour)
+            return (
+                f"{self.per_hour:g} per hour cannot be shown by {hours:.2f} h: that takes {least:g} h with none heard"
+            )
+        needed = f"{count} in {round_up(self.hours_needed):g} h would"
+        return f"{self.per_hour:g} per hour is neither shown nor refuted by {count} in {hours:.2f} h; {needed} show it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,20 +224,30 @@ class Negatives:
         spoken = [heard for heard in self.classes if heard.speech]
         if not spoken:
             return None
-        accepts = tuple(accept for heard in spoken for accept in heard.accepts)
-        return Heard(name="speech", speech=True, hours=sum(heard.hours for heard in spoken), accepts=accepts)
+        return Heard(
+            name="speech", speech=True, hours=sum(heard.hours for heard in spoken),
+            accepts=tuple(accept for heard in spoken for accept in heard.accepts),
+            peaks=tuple(peak for heard in spoken for peak in heard.peaks),
+        )  # fmt: skip
 
     @property
     def accepts(self) -> list[FalseAccept]:
         """The false accepts of all classes."""
         return [accept for heard in self.classes for accept in heard.accepts]
 
+    @property
+    def loudest_file(self) -> tuple[str, int] | None:
+        """The file with the most false accepts, and how many; None if there were none."""
+        return next(iter(Counter(accept.file for accept in self.accepts).most_common(1)), None)
+
     def to_json(self) -> dict[str, Any]:
         """Everything, the false accepts listed."""
+        speech = self.speech.to_json() if self.speech else {}
+        speech.pop("peaks", None)  # they are told by class
         return {
-            "speech": self.speech.to_json() if self.speech else None,
+            "speech": speech or None,
             "classes": {heard.name: heard.to_json() for heard in self.classes},
-            "accepts": [asdict(accept) for accept in self.accepts],
+            "accepts": [accept.to_json() for accept in self.accepts],
         }
 
 
@@ -177,11 +260,18 @@ class Report:
     positives: Positives | None
     negatives: Negatives | None
     det: Det
+    target_per_hour: float
     tuned: Choice | None
     """The threshold that this very set would choose for the target: to be read as a hope, not as a result."""
     skipped: tuple[str, ...] = ()
     """Files that could not be read, and why."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> Target | None:
+        """The target for human speech; None if there was none."""
+        speech = self.negatives.speech if self.negatives else None
+        return Target(per_hour=self.target_per_hour, heard=speech) if speech else None
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as a JSON object."""
@@ -190,81 +280,13 @@ class Report:
             "word": self.word, "threshold": self.threshold,
             "positives": self.positives.to_json() if self.positives else None,
             "negatives": self.negatives.to_json() if self.negatives else None,
+            "target": self.target.to_json() if self.target else None,
             "at_threshold_chosen_on_this_very_set": tuned,
             "det": self.det.to_json(), "skipped": list(self.skipped), "notes": list(self.notes),
         }  # fmt: skip
 
-    def lines(self) -> Iterator[str]:
-        """The report for a terminal, line by line."""
-        yield f'"{self.word}" at threshold {self.threshold:.4g}'
-        if self.positives:
-            yield from _tell_positives(self.positives)
-        if self.negatives:
-            yield from _tell_negatives(self.negatives)
-        if self.tuned:
-            yield from _tell_tuned(self.tuned)
-        yield from _listed("Skipped, unreadable", self.skipped)
-        yield from _listed("Notes", self.notes)
 
-
-def _tell_positives(found: Positives) -> Iterator[str]:
-    yield f"\n{'misses':<24}{found.total}"
-    if found.latency_s:
-        median, late = found.latency_s["median"], found.latency_s["p90"]
-        yield f"{'latency':<24}median {median:.2f} s, p90 {late:.2f} s after the word's end"
-    if found.stray:
-        yield f"{'stray detections':<24}{found.stray} in these recordings fell on no utterance"
-    for key, groups in found.groups.items():
-        yield f"\nmisses by {key}, worst first"
-        yield from (f"  {name:<22}{share}" for name, share in groups.items())
-    yield from _listed("Missed", [
-        f"{trial.file} at {trial.start:.2f} s (best score {trial.best_score:.3f})" for trial in found.misses
-    ])  # fmt: skip
-
-
-def _tell_negatives(found: Negatives) -> Iterator[str]:
-    headline = found.speech
-    yield f"\n{'false accepts, speech':<24}{headline or 'no human speech was given'}"
-    yield from (f"  {heard.name:<22}{heard}" for heard in found.classes)
-    yield from _listed("False accepts", [
-        f"{accept.file} at {accept.time:.2f} s (score {accept.score:.3f})" for accept in found.accepts
-    ])  # fmt: skip
-
-
-def _tell_tuned(choice: Choice) -> Iterator[str]:
-    missed = "" if choice.frr is None else f"{100 * choice.frr:.1f} % missed and "
-    yield (
-        f"\nAt threshold {choice.threshold:.4g}, chosen on this very set for {choice.target_per_hour:g} false accepts "
-        f"per hour:\n{missed}{choice.false_accepts_per_hour:.2f} per hour. Tuned on what it is judged on: not a result."
-    )
-    if choice.caveat:
-        yield f"Caution: {choice.caveat}."
-
-
-def _listed(title: str, entries: Sequence[str]) -> Iterator[str]:
-    if entries:
-        yield f"\n{title}: {len(entries)}"
-        yield from (f"  {entry}" for entry in entries[:_LISTED])
-        if len(entries) > _LISTED:
-            yield f"  … and {len(entries) - _LISTED} more: all are in the report of --out DIR or --json"
-
-
-def _share(trials: Sequence[Trial]) -> Share:
-    return Share(missed=sum(trial.detected is None for trial in trials), of=len(trials))
-
-
-def _by_key(trials: Sequence[Trial], key: str) -> dict[str, Share]:
-    """Misses by the value of a key; more than a few numbers are parted into thirds of equal count."""
-    known = [(trial.about[key], trial) for trial in trials if trial.about.get(key) is not None]
-    values = {value for value, _ in known if isinstance(value, int | float) and not isinstance(value, bool)}
-    parted = len(values) > 2 * _BINS and all(value in values for value, _ in known)
-    groups: dict[str, list[Trial]] = {}
-    if parted:
-        known.sort(key=lambda pair: float(pair[0]))
-        for part in np.array_split(np.arange(len(known)), _BINS):
-            name = f"{known[part[0]][0]:.4g} to {known[part[-1]][0]:.4g}"
-            groups.setdefault(name, []).extend(known[index][1] for index in part)
-    else:
-        for value, trial in known:
-            groups.setdefault(str(value), []).append(trial)
-    return {name: _share(found) for name, found in groups.items()}
+def histogram(scores: Sequence[float], bins: int) -> list[int]:
+    """How many of the scores lie in each of so many equal parts of [0, 1]."""
+    counts, _ = np.histogram(np.clip(np.asarray(scores, float), 0, 1), bins=bins, range=(0, 1))
+    return [int(count) for count in counts]

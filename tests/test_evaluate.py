@@ -15,12 +15,12 @@ from kws.audio import RATE_HZ, Samples, decibels, rms, write_audio
 from kws.cli import main, verbs
 from kws.config import Decision
 from kws.decision import Decider
-from kws.det import Det, choose_threshold, fire, grid
+from kws.det import fire, grid
 from kws.errors import Failure, Misuse
-from kws.evaluate import CHUNK, find_classes, find_positives, hear, measure, pad, rule_of
+from kws.evaluate import BEFORE_S, CHUNK, WINDOW_S, find_classes, find_positives, hear, measure, pad, rule_of
 from kws.events import MANIFEST, Event, Recording, to_line
-from kws.plots import det_png, det_text
-from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
+from kws.report import Positives, Report
+from kws.wording import lines
 
 
 class Ear:
@@ -69,6 +69,10 @@ def folder_of(root: Path, **sounds: Samples) -> Path:
     return root
 
 
+def told(report: Report) -> str:
+    return "\n".join(lines(report))
+
+
 def dataset(folder: Path, level: float, events: tuple[Event, ...], **about: object) -> Path:
     folder_of(folder, audio__0=sound(0.001, level, 0.001))
     recording = Recording(audio=folder / "audio" / "0.wav", duration=0.9, events=events, about=about)
@@ -104,8 +108,19 @@ def test_a_miss_is_listed_with_its_best_score(tmp_path: Path) -> None:
     report = measure(Ear(), folder_of(tmp_path, loud=sound(0.5), quiet=sound(0.1)))
     assert report.positives
     assert [(miss.file, round(miss.best_score, 2)) for miss in report.positives.misses] == [("quiet.wav", 0.1)]
-    assert "quiet.wav at 0.00 s (best score 0.100)" in "\n".join(report.lines())
+    assert "quiet.wav at 0.00 s (best score 0.100)" in told(report)
     assert report.to_json()["positives"]["interval_95"] == pytest.approx([0.0945, 0.9055], abs=1e-3)
+
+
+def test_a_miss_keeps_the_scores_around_its_word_on_the_clock_of_its_file(tmp_path: Path) -> None:
+    found = measure(Ear(), folder_of(tmp_path, quiet=sound(0.0001, 0.0001, 0.1, 0.0001))).positives
+    assert found
+    (miss,) = found.misses
+    times = miss.curve.start + miss.curve.step * np.arange(len(miss.curve.scores))
+    assert times[0] == pytest.approx(miss.start - BEFORE_S, abs=miss.curve.step)
+    assert times[-1] == pytest.approx(miss.end + WINDOW_S[1], abs=miss.curve.step)
+    assert max(miss.curve.scores) == miss.best_score
+    assert times[np.argmax(miss.curve.scores)] == pytest.approx(miss.end, abs=0.07)
 
 
 def test_every_recording_is_fed_in_chunks_from_a_fresh_reset(tmp_path: Path) -> None:
@@ -128,24 +143,12 @@ def test_a_folder_of_datasets_is_told_by_condition_worst_first(tmp_path: Path) -
         dataset(tmp_path / name, level, (BEEP,), voice=f"voice of {name}", take=1)
     found = measure(Ear(), tmp_path).positives
     assert found
-    assert {key: list(groups) for key, groups in found.groups.items()} == {}, "one utterance each says nothing"
-    trials = tuple(replace(trial, file=f"{n}") for n in range(3) for trial in found.trials)
-    groups = Positives(trials=trials).groups
-    assert {key: next(iter(shares)) for key, shares in groups.items()} == {"condition": "far", "voice": "voice of far"}
-    assert groups["condition"]["far"].frr == 1
-
-
-def test_many_numbers_are_told_in_thirds() -> None:
-    trials = tuple(
-        Trial(file="", start=0, end=1, detected=None if speed > 7 else 1.1, best_score=0, about={"speed": speed})
-        for speed in range(9)
-    )
-    groups = Positives(trials=trials).groups["speed"]
-    assert {name: (share.missed, share.of) for name, share in groups.items()} == {
-        "6 to 8": (1, 3),
-        "0 to 2": (0, 3),
-        "3 to 5": (0, 3),
-    }
+    assert found.breakdown.groups == {}, "one utterance each says nothing"
+    more = Positives(trials=found.trials * 10)
+    worst = {key: next(iter(shares)) for key, shares in more.breakdown.groups.items()}
+    assert worst == {"condition": "far", "voice": "voice of far"}
+    assert list(more.conditions) == ["clean", "music", "far"]
+    assert more.conditions["far"].frr == 1
 
 
 def test_a_dataset_without_the_word_is_refused(tmp_path: Path) -> None:
@@ -175,19 +178,60 @@ def test_false_accepts_are_told_by_class_and_the_headline_is_speech(tmp_path: Pa
     ]
 
 
+def test_a_false_accept_keeps_the_scores_around_it_and_each_ten_seconds_their_highest(tmp_path: Path) -> None:
+    samples = sound(0.9, *[0.01] * 39, 0.5, *[0.01] * 40)
+    found = measure(Ear(), None, folder_of(tmp_path, speech__a=samples)).negatives
+    assert found
+    (accept,) = found.accepts
+    curve = accept.curve
+    assert accept.time - curve.start == pytest.approx(2.2, abs=curve.step)
+    fired = round((accept.time - curve.start) / curve.step)
+    assert curve.scores[fired] == pytest.approx(accept.score)
+    assert max(curve.scores[:fired]) < 0.3
+    assert [round(peak, 2) for peak in found.classes[0].peaks] == [0.12, 0.5, 0.01], "the warm-up is left out"
+
+
+class Yes:
+    """An engine of others that only says yes: its scores are ones where it does."""
+
+    word, frame_seconds, first_score_s = Ear.word, Ear.frame_seconds, Ear.first_score_s
+    decision, threshold = Decision(threshold=0.5), 0.5
+
+    def __init__(self) -> None:
+        self.engine = Ear()
+        self.reset, self.feed = self.engine.reset, self.engine.feed
+
+    def scores(self, samples: Samples) -> np.ndarray:
+        scores = np.zeros(len(samples) // 480, np.float32)
+        times = np.array([detection.time for detection in hear(Ear(), samples)])
+        scores[np.round(times / self.frame_seconds - 1).astype(int)] = 1
+        return scores
+
+
+def test_an_engine_that_only_says_yes_is_measured_by_the_same_rules(tmp_path: Path) -> None:
+    folder_of(tmp_path / "yes", a=sound(0.5), b=sound(0.1))
+    folder_of(tmp_path / "no" / "speech", a=sound(*[0.01] * 10, 0.5, *[0.01] * 10, 0.5, *[0.01] * 9))
+    report = measure(Yes(), tmp_path / "yes", tmp_path / "no")
+    assert report.positives
+    assert report.negatives
+    assert (report.positives.total.missed, len(report.negatives.accepts)) == (1, 2)
+    assert set(report.det.misses) == {1}
+    assert set(report.det.false_accepts) == {2}
+
+
 def test_a_flat_folder_is_taken_for_speech(tmp_path: Path) -> None:
     assert list(find_classes(folder_of(tmp_path, a=sound(0.1)))) == ["negatives"]
     report = measure(Ear(), None, folder_of(tmp_path, b=sound(*[0.01] * 100)))
     assert report.negatives
     assert report.negatives.speech
-    assert "none in 0.01 h, so < " in "\n".join(report.lines())
+    assert "0 in 0.01 h: fewer than " in told(report)
 
 
 def test_without_speech_there_is_no_headline_and_no_det(tmp_path: Path) -> None:
     report = measure(Ear(), None, folder_of(tmp_path, music__a=sound(*[0.01] * 10)))
     assert report.tuned is None
     assert report.det.hours == 0
-    assert "no human speech was given" in "\n".join(report.lines())
+    assert "no human speech was given" in told(report)
 
 
 def test_the_threshold_tuned_on_the_set_is_marked_as_such(tmp_path: Path) -> None:
@@ -199,9 +243,8 @@ def test_the_threshold_tuned_on_the_set_is_marked_as_such(tmp_path: Path) -> Non
     assert report.tuned
     assert 0.3 < report.tuned.threshold < 0.4
     assert report.tuned.frr == 0
-    told = report.to_json()["at_threshold_chosen_on_this_very_set"]
-    assert told["chosen_on_this_very_set"]
-    assert "not a result" in "\n".join(report.lines())
+    assert report.to_json()["at_threshold_chosen_on_this_very_set"]["chosen_on_this_very_set"]
+    assert "not a result" in told(report)
     assert "too few" in report.tuned.caveat
 
 
@@ -215,7 +258,7 @@ def test_unreadable_files_are_named_and_skipped(tmp_path: Path) -> None:
     assert {name for name in ("silent", "short", "text", "empty") if any(name in line for line in report.skipped)} == {
         "silent", "short", "text", "empty",
     }  # fmt: skip
-    assert "Skipped, unreadable: 4" in "\n".join(report.lines())
+    assert "Skipped, unreadable: 4" in told(report)
 
 
 def test_nothing_readable_is_a_failure(tmp_path: Path) -> None:
@@ -282,44 +325,6 @@ def test_the_det_at_a_threshold_is_what_a_detector_at_that_threshold_does(
         assert report.det.false_accepts[at] == len(report.negatives.accepts)
 
 
-def a_report() -> Report:
-    accepted, missed = (200, 50, 20, 5, 2, 0), (0, 1, 2, 4, 8, 20)
-    thresholds = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
-    det = Det(thresholds=thresholds, misses=missed, utterances=40, false_accepts=accepted, hours=6.0)
-    trials = [Trial(file=f"{n}", start=0, end=1, detected=None if n < 2 else 1.0, best_score=0.1) for n in range(40)]
-    accepts = [FalseAccept(file="x", time=float(n), score=0.6) for n in range(20)]
-    return Report(
-        word="beep", threshold=0.5, det=det, tuned=choose_threshold(det), positives=Positives(trials=tuple(trials)),
-        negatives=Negatives(classes=(Heard(name="speech", speech=True, hours=6.0, accepts=tuple(accepts)),)),
-    )  # fmt: skip
-
-
-def test_the_det_is_drawn_on_the_terminal() -> None:
-    lines = det_text(a_report())
-    assert any("O" in line for line in lines)
-    assert "10 %" in "\n".join(lines)
-    assert "0.1" in lines[-2]
-    assert "10" in lines[-2]
-    assert max(map(len, lines)) < 80
-
-
-def test_the_det_is_drawn_as_a_picture() -> None:
-    assert det_png(a_report()).startswith(b"\x89PNG")
-
-
-def test_one_side_alone_has_no_curve() -> None:
-    half = replace(a_report(), negatives=None)
-    assert det_text(half) == []
-    with pytest.raises(ValueError, match="hours"):
-        det_png(half)
-
-
-def test_long_lists_are_cut_on_the_terminal_and_whole_in_the_report() -> None:
-    report = a_report()
-    assert "… and 10 more" in "\n".join(report.lines())
-    assert len(report.to_json()["negatives"]["accepts"]) == 20
-
-
 @pytest.fixture
 def folders(tmp_path: Path, babble: Samples) -> list[str]:
     folder_of(tmp_path / "yes", a=babble[:12_000], b=babble[30_000:40_000])
@@ -335,8 +340,16 @@ def test_the_command_prints_a_table_and_writes_report_and_picture(
     assert done.exit_code == 0, done.output
     assert "false accepts, speech" in done.stdout
     assert "listening" in done.stderr, "the progress bar goes to standard error"
-    assert sorted(path.name for path in out.iterdir()) == ["det.png", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["det.png", "report.html", "report.json", "scores.png"]
     assert json.loads((out / "report.json").read_text())["word"] == "test"
+    assert "data:audio/flac" in (out / "report.html").read_text()
+
+
+def test_a_page_to_pass_on_holds_no_sound(tiny_detector_path: Path, folders: list[str], tmp_path: Path) -> None:
+    asked = ["evaluate", str(tiny_detector_path), *folders[2:], "--out", str(tmp_path / "out"), "--no-sound"]
+    assert CliRunner().invoke(verbs, asked).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json", "scores.png"]
+    assert "data:audio" not in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_command_prints_json_at_another_threshold(tiny_detector_path: Path, folders: list[str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from kws.excerpts import Excerpts
     from kws.report import Report
 
 
@@ -16,13 +18,24 @@ if TYPE_CHECKING:
 @click.argument("detector")
 @click.option("--positives", type=click.Path(path_type=Path), help="Recordings of the word: sound files or a dataset.")
 @click.option("--negatives", type=click.Path(path_type=Path), help="Sound without it; subfolders are its classes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json and det.png.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.html, report.json and the pictures.")
+@click.option(
+    "--sound/--no-sound",
+    default=True,
+    show_default=True,
+    help="Misses and false accepts to listen to in report.html: leave them out of a page you pass on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a table.")
-@click.option("--target-fa", default=0.5, show_default=True, type=click.FloatRange(0, min_open=True),
-              help="False accepts per hour of human speech to aim at.")  # fmt: skip
+@click.option(
+    "--target-fa",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="False accepts per hour of human speech to aim at.",
+)
 @click.option("--threshold", type=float, help="Instead of the detector's own.")
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
-    detector: str, positives: Path | None, negatives: Path | None, out: Path | None, as_json: bool,
+    detector: str, positives: Path | None, negatives: Path | None, out: Path | None, sound: bool, as_json: bool,
     target_fa: float, threshold: float | None,
 ) -> None:  # fmt: skip
     """Measure DETECTOR (a shipped name or a .onnx file) on recordings.
@@ -32,18 +45,24 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     from kws.detector import load
     from kws.evaluate import measure
-    from kws.plots import det_text
+    from kws.excerpts import cut_excerpts
+    from kws.plots import det_text, scores_text
+    from kws.timeline import encodable
+    from kws.wording import lines
 
     listener = load(detector, threshold=threshold)
     if out:
         _make(out)
     report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
     if out:
-        _write(out, report)
+        _write(out, report, cut_excerpts(report, positives, negatives) if sound else None)
     if as_json:
         click.echo(json.dumps(report.to_json(), allow_nan=False))
         return
-    click.echo("\n".join([*report.lines(), "", *det_text(report)]).rstrip())
+    told = "\n".join([*lines(report), "", *scores_text(report), "", *det_text(report)]).rstrip()
+    click.echo(encodable(told, sys.stdout.encoding))
+    if out:
+        click.echo(f"\n{out / 'report.html'}: all of it as a page", err=True)
 
 
 def _make(out: Path) -> None:
@@ -55,10 +74,15 @@ def _make(out: Path) -> None:
     make_folder(out)
 
 
-def _write(out: Path, report: Report) -> None:
+def _write(out: Path, report: Report, excerpts: Excerpts | None) -> None:
     from kws.files import write_whole
-    from kws.plots import det_png, operating_point
+    from kws.page import page
+    from kws.plots import det_png, operating_point, scores_png
 
-    write_whole(out / "report.json", (json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n").encode())
+    pictures = {"Scores": scores_png(report)}
+    write_whole(out / "scores.png", pictures["Scores"])
     if operating_point(report):
-        write_whole(out / "det.png", det_png(report))
+        pictures["Misses against false accepts"] = det_png(report)
+        write_whole(out / "det.png", pictures["Misses against false accepts"])
+    write_whole(out / "report.json", (json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n").encode())
+    write_whole(out / "report.html", page(report, excerpts, pictures).encode())
