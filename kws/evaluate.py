@@ -179,32 +179,35 @@ def _hear_positives(
 ) -> tuple[Positives, NDArray[np.int64]]:
     """What was heard, and the misses (K,) of the sweep."""
     trials: list[Trial] = []
-    stray, misses, rule = 0, np.zeros(len(grid()), np.int64), rule_of(detector)
+    stray, misses = 0, np.zeros(len(grid()), np.int64)
     for number, samples in files.read([recording.audio for recording in recordings]):
         recording = recordings[number]
         edges = _edges(recording, samples)
         if not edges:
             files.skipped.append(f"{recording.audio} is silent or too short to hold a word: record it again.")
             continue
-        padded = pad(samples, recording.audio.name)
-        detections = hear(detector, padded, files.tick)
-        scores = detector.scores(padded)
-        judged = moving_mean(scores, rule.decision.smoothing)
+        sound = _Sound(detector, pad(samples, recording.audio.name), files.tick)
         windows = [(PADDING_S + start + WINDOW_S[0], PADDING_S + end + WINDOW_S[1]) for start, end in edges]
-        for (start_s, end_s), window in zip(edges, windows, strict=True):
-            hits = [detection.time - PADDING_S for detection in detections if _within(detection, window)]
-            shown = _curve(judged, (PADDING_S + start_s - BEFORE_S, window[1]), rule)
-            trials.append(Trial(
-                file=recording.audio.relative_to(folder).as_posix(), start=start_s, end=end_s,
-                detected=hits[0] if hits else None, about=recording.about,
-                best_score=max(_curve(judged, window, rule).scores, default=0.0),
-                curve=replace(shown, start=shown.start - PADDING_S),
-            ))  # fmt: skip
-            misses += ~heard(scores, window, rule, grid())
-        stray += sum(not any(_within(detection, window) for window in windows) for detection in detections)
+        for edge_s, window in zip(edges, windows, strict=True):
+            trials.append(_trial(sound, recording, folder, edge_s, window))
+            misses += ~heard(sound.scores, window, sound.rule, grid())
+        stray += sum(not any(_within(detection, window) for window in windows) for detection in sound.detections)
     if not trials:
         raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {files.skipped[-1]}")
     return Positives(trials=tuple(trials), stray=stray), misses
+
+
+def _trial(
+    sound: _Sound, recording: Recording, folder: Path, edge_s: tuple[float, float], window_s: tuple[float, float]
+) -> Trial:
+    """What was heard of the word between two edges of a recording that was padded."""
+    hits = [detection.time - PADDING_S for detection in sound.detections if _within(detection, window_s)]
+    shown = sound.curve((PADDING_S + edge_s[0] - BEFORE_S, window_s[1]))
+    return Trial(
+        file=recording.audio.relative_to(folder).as_posix(), start=edge_s[0], end=edge_s[1],
+        detected=hits[0] if hits else None, best_score=max(sound.curve(window_s).scores, default=0.0),
+        about=recording.about, curve=replace(shown, start=shown.start - PADDING_S),
+    )  # fmt: skip
 
 
 def _hear_negatives(
@@ -213,29 +216,22 @@ def _hear_negatives(
     """What was wrongly heard, and the false accepts (K,) of the sweep over human speech."""
     found: list[Heard] = []
     tracks: list[Scores] = []
-    rule = rule_of(detector)
     for name, paths in classes.items():
         speech = name.startswith(SPEECH) or name == FLAT
-        hours, accepts, peaks = 0.0, [], list[float]()
+        hours, accepts, peaks = 0.0, list[FalseAccept](), list[float]()
         for number, samples in files.read(paths):
-            file = paths[number].relative_to(folder).as_posix()
-            hits = hear(detector, samples, files.tick)
-            scores = detector.scores(samples)
-            judged = moving_mean(scores, rule.decision.smoothing)
-            accepts += [FalseAccept(
-                file=file, time=hit.time, score=hit.score,
-                curve=_curve(judged, (hit.time - AROUND_S[0], hit.time + AROUND_S[1]), rule),
-            ) for hit in hits]  # fmt: skip
-            hours += max(0.0, len(samples) / RATE_HZ - rule.decision.warm_up_s) / 3600
-            peaks += _peaks(judged, rule)
+            sound = _Sound(detector, samples, files.tick)
+            accepts += sound.accepts(paths[number].relative_to(folder).as_posix())
+            peaks += sound.peaks()
+            hours += max(0.0, len(samples) / RATE_HZ - detector.decision.warm_up_s) / 3600
             if speech:
-                tracks.append(scores)
+                tracks.append(sound.scores)
         if hours:
             found.append(Heard(name=name, speech=speech, hours=hours, accepts=tuple(accepts), peaks=tuple(peaks)))
     if not found:
         reason = files.skipped[-1] if files.skipped else "they are shorter than the detector's warm-up."
         raise Failure(f"none of the sound files in {folder} can be used: {reason}")
-    return Negatives(classes=tuple(found)), false_accepts(tracks, rule, grid())
+    return Negatives(classes=tuple(found)), false_accepts(tracks, rule_of(detector), grid())
 
 
 def rule_of(detector: Listener) -> Rule:
@@ -254,29 +250,47 @@ def _within(detection: Detection, window_s: tuple[float, float]) -> bool:
     return window_s[0] <= detection.time <= window_s[1]
 
 
-def _curve(judged: Scores, window_s: tuple[float, float], rule: Rule) -> Curve:
-    """The smoothed scores (N,) that fall within a window."""
-    times = rule.first_s + np.arange(len(judged)) * rule.step_s
-    first, past = np.searchsorted(times, window_s[0], "left"), np.searchsorted(times, window_s[1], "right")
-    start_s = rule.first_s + float(first) * rule.step_s
-    return Curve(start=start_s, step=rule.step_s, scores=tuple(judged[first:past].tolist()))
-
-
-def _peaks(judged: Scores, rule: Rule) -> list[float]:
-    """The highest smoothed score of each stretch after the warm-up."""
-    times = rule.first_s + np.arange(len(judged)) * rule.step_s
-    awake = times >= rule.decision.warm_up_s
-    stretches = (times[awake] // PEAK_S).astype(int)
-    starts = np.flatnonzero(np.diff(stretches, prepend=-1))
-    return [float(peak) for peak in np.maximum.reduceat(judged[awake], starts)] if len(starts) else []
-
-
 def _notes(detector: Listener, recordings: Sequence[Recording], silent: Negatives | None) -> Iterator[str]:
     words = {event.word for recording in recordings for event in recording.positives}
     if words and detector.word not in words:
         yield f'the positives say "{", ".join(sorted(words))}", but the detector listens for "{detector.word}"'
     if silent and silent.speech is None:
         yield f"no class of negatives has a name that begins with {SPEECH}: the target and the DET are of human speech"
+
+
+class _Sound:
+    """One recording (S,) as the detector hears it: detections of the stream, and all its scores."""
+
+    def __init__(self, detector: Listener, samples: Samples, tick: Callable[[float], None]) -> None:
+        self.rule = rule_of(detector)
+        self.detections = hear(detector, samples, tick)
+        self.scores = detector.scores(samples)
+        self._judged = moving_mean(self.scores, self.rule.decision.smoothing)
+        self._times = self.rule.first_s + np.arange(len(self.scores)) * self.rule.step_s
+
+    def curve(self, window_s: tuple[float, float]) -> Curve:
+        """The smoothed scores that fall within a window."""
+        first = int(np.searchsorted(self._times, window_s[0], "left"))
+        past = int(np.searchsorted(self._times, window_s[1], "right"))
+        return Curve(
+            start=self.rule.first_s + first * self.rule.step_s, step=self.rule.step_s,
+            scores=tuple(self._judged[first:past].tolist()),
+        )  # fmt: skip
+
+    def accepts(self, file: str) -> list[FalseAccept]:
+        """Every detection, none of which is the word."""
+        return [
+            FalseAccept(file=file, time=hit.time, score=hit.score,
+                        curve=self.curve((hit.time - AROUND_S[0], hit.time + AROUND_S[1])))
+            for hit in self.detections
+        ]  # fmt: skip
+
+    def peaks(self) -> list[float]:
+        """The highest smoothed score of each stretch after the warm-up."""
+        awake = self._times >= self.rule.decision.warm_up_s
+        stretches = (self._times[awake] // PEAK_S).astype(int)
+        starts = np.flatnonzero(np.diff(stretches, prepend=-1))
+        return [float(peak) for peak in np.maximum.reduceat(self._judged[awake], starts)] if len(starts) else []
 
 
 class _Files:
