@@ -51,9 +51,13 @@ class Share:
             "enough_to_judge": self.is_judged,
         }  # fmt: skip
 
-    def __str__(self) -> str:
+    def told(self, verb: str) -> str:
+        """The share with its interval and counts, of whatever was done to them."""
         low, high = self.interval
-        return f"{100 * self.frr:5.1f} %  ({100 * low:.1f}-{100 * high:.1f} %, {self.missed} of {self.of} missed)"
+        return f"{100 * self.frr:5.1f} %  ({100 * low:.1f}-{100 * high:.1f} %, {self.missed} of {self.of} {verb})"
+
+    def __str__(self) -> str:
+        return self.told("missed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from kws.config import Decision
 from kws.decision import Detection, moving_mean
 from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
-from kws.events import MANIFEST, Recording, audio_files, read_manifest
+from kws.events import MANIFEST, Event, Recording, audio_files, read_manifest
 from kws.report import PEAK_S, Curve, FalseAccept, Heard, Negatives, Positives, Report, Trial
 
 CHUNK = round(0.08 * RATE_HZ)
@@ -32,6 +32,8 @@ BEFORE_S = 0.8
 """An utterance's curve of scores begins so long before it, and ends with that window."""
 AROUND_S = (2.2, 0.8)
 """A false accept's curve: so long before the detection, and after."""
+ALIKE = ("near-miss", "containing")
+"""Kinds of events that sound like the word: whether they are taken for it is told apart from all else."""
 SPEECH = "speech"
 """Classes whose names begin so are human speech."""
 FLAT = "negatives"
@@ -144,7 +146,7 @@ def find_positives(folder: Path) -> list[Recording]:
     Raises Failure if there is no such folder or no utterance in it.
     """
     if (folder / MANIFEST).is_file():
-        found = [recording for recording in read_manifest(folder) if recording.positives]
+        found = [recording for recording in read_manifest(folder) if recording.positives or _alike(recording)]
         if not found:
             raise Failure(f"{folder / MANIFEST} has no positive event, so nothing to hear: name another folder.")
         return found
@@ -179,35 +181,50 @@ def _hear_positives(
 ) -> tuple[Positives, NDArray[np.int64]]:
     """What was heard, and the misses (K,) of the sweep."""
     trials: list[Trial] = []
+    alike: list[Trial] = []
     stray, misses = 0, np.zeros(len(grid()), np.int64)
     for number, samples in files.read([recording.audio for recording in recordings]):
         recording = recordings[number]
-        edges = _edges(recording, samples)
-        if not edges:
+        if len(samples) < RATE_HZ // 10 or not np.any(samples):
             files.skipped.append(f"{recording.audio} is silent or too short to hold a word: record it again.")
             continue
+        edges = _edges(recording, samples)
         sound = _Sound(detector, pad(samples, recording.audio.name), files.tick)
-        windows = [(PADDING_S + start + WINDOW_S[0], PADDING_S + end + WINDOW_S[1]) for start, end in edges]
+        windows = [_window(edge_s) for edge_s in edges]
+        said = [hit for hit in sound.detections if any(_within(hit, window) for window in windows)]
         for edge_s, window in zip(edges, windows, strict=True):
-            trials.append(_trial(sound, recording, folder, edge_s, window))
+            trials.append(_trial(sound, said, recording, folder, edge_s))
             misses += ~heard(sound.scores, window, sound.rule, grid())
-        stray += sum(not any(_within(detection, window) for window in windows) for detection in sound.detections)
+        left = [hit for hit in sound.detections if hit not in said]
+        others = _alike(recording)
+        for event in others:
+            trial = _trial(sound, left, recording, folder, (event.start, event.end))
+            alike.append(replace(trial, word=event.word, kind=event.kind))
+        beside = [_window((event.start, event.end)) for event in others]
+        stray += sum(not any(_within(hit, window) for window in beside) for hit in left)
     if not trials:
-        raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {files.skipped[-1]}")
-    return Positives(trials=tuple(trials), stray=stray), misses
+        reason = files.skipped[-1] if files.skipped else "the word is said in none of them."
+        raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {reason}")
+    return Positives(trials=tuple(trials), alike=tuple(alike), stray=stray), misses
 
 
 def _trial(
-    sound: _Sound, recording: Recording, folder: Path, edge_s: tuple[float, float], window_s: tuple[float, float]
+    sound: _Sound, detections: Sequence[Detection], recording: Recording, folder: Path, edge_s: tuple[float, float]
 ) -> Trial:
     """What was heard of the word between two edges of a recording that was padded."""
-    hits = [detection.time - PADDING_S for detection in sound.detections if _within(detection, window_s)]
+    window_s = _window(edge_s)
+    hits = [detection.time - PADDING_S for detection in detections if _within(detection, window_s)]
     shown = sound.curve((PADDING_S + edge_s[0] - BEFORE_S, window_s[1]))
     return Trial(
         file=recording.audio.relative_to(folder).as_posix(), start=edge_s[0], end=edge_s[1],
         detected=hits[0] if hits else None, best_score=max(sound.curve(window_s).scores, default=0.0),
         about=recording.about, curve=replace(shown, start=shown.start - PADDING_S),
     )  # fmt: skip
+
+
+def _window(edge_s: tuple[float, float]) -> tuple[float, float]:
+    """When an utterance counts as heard, on the clock of its padded recording."""
+    return PADDING_S + edge_s[0] + WINDOW_S[0], PADDING_S + edge_s[1] + WINDOW_S[1]
 
 
 def _hear_negatives(
@@ -240,10 +257,14 @@ def rule_of(detector: Listener) -> Rule:
 
 
 def _edges(recording: Recording, samples: Samples) -> list[tuple[float, float]]:
-    """Start and end of each utterance; none in a recording that is silent or shorter than a word can be."""
-    if len(samples) < RATE_HZ // 10 or not np.any(samples):
-        return []
-    return [(event.start, event.end) for event in recording.positives] or [word_edges(samples)]
+    """Start and end of each utterance of the word."""
+    edges = [(event.start, event.end) for event in recording.positives]
+    return edges if edges or _alike(recording) else [word_edges(samples)]
+
+
+def _alike(recording: Recording) -> list[Event]:
+    """The events that sound like the word and are not the word."""
+    return [event for event in recording.events if event.kind in ALIKE]
 
 
 def _within(detection: Detection, window_s: tuple[float, float]) -> bool:

@@ -15,6 +15,8 @@ from kws.excerpts import Excerpt, Excerpts
 from kws.report import Curve, FalseAccept, Positives, Report, Trial
 from kws.wording import HELD_BACK, caveats, headline, named
 
+_ALIKE = 30
+"""Of what sounds like the word, shown."""
 _WIDTH, _HEIGHT = 300, 60
 """Of a score curve, in its own units."""
 _CONTENT = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
@@ -57,6 +59,7 @@ def page(report: Report, excerpts: Excerpts | None, pictures: Mapping[str, bytes
         f'<p class="soft">A detector, measured at threshold {report.threshold:.4g}. In brackets 95 % intervals.</p>',
         *_headline(report), *_careful(report), *_classes(report), *_pictures(pictures),
         *(_groups(report.positives) if report.positives else ()),
+        *(_alike(report.positives) if report.positives else ()),
         *(_listen(report, excerpts) if excerpts else ()),
         *_left_out(report), "</body></html>\n",
     ])  # fmt: skip
@@ -119,6 +122,23 @@ def _group(name: str, share: Share) -> str:
         f'<td class="number">{100 * low:.1f}-{100 * high:.1f} %</td>'
         f'<td class="number">{share.missed} of {share.of}</td></tr>'
     )
+
+
+def _alike(found: Positives) -> Iterator[str]:
+    shown = found.ranked_alike[:_ALIKE]
+    if shown:
+        rest = (
+            f"; the other {len(found.alike) - len(shown)} are in report.json" if len(found.alike) > len(shown) else ""
+        )
+        yield f'<h2>Sounds like the word</h2><p class="soft">The highest scores first{rest}.</p>'
+        yield '<div class="scroll"><table>'
+        for trial in shown:
+            verdict = "" if trial.detected is None else "taken for the word"
+            yield (
+                f'<tr><td>{escape(trial.word)}</td><td class="number">{trial.best_score:.3f}</td><td>{verdict}</td>'
+                f"<td><small>{escape(trial.file)} at {trial.start:.2f} s</small></td></tr>"
+            )
+        yield "</table></div>"
 
 
 def _listen(report: Report, excerpts: Excerpts) -> Iterator[str]:

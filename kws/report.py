@@ -51,11 +51,17 @@ class Trial:
     """The highest score in the window in which it would have counted as heard."""
     about: dict[str, Any] = field(default_factory=dict)
     curve: Curve = Curve()
+    word: str = ""
+    """What was said, where it was not the word."""
+    kind: str = "positive"
 
     def to_json(self) -> dict[str, Any]:
         """All but the curve."""
-        told = (self.file, self.start, self.end, self.best_score, self.about)
-        return dict(zip(("file", "start", "end", "best_score", "about"), told, strict=True))
+        told = {
+            "file": self.file, "start": self.start, "end": self.end, "detected": self.detected,
+            "best_score": self.best_score, "about": self.about,
+        }  # fmt: skip
+        return {**told, "said": self.word, "kind": self.kind} if self.word else told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +69,25 @@ class Positives:
     """How well the word is heard."""
 
     trials: tuple[Trial, ...]
+    alike: tuple[Trial, ...] = ()
+    """What sounds like the word and was said in these recordings: heard is wrongly heard."""
     stray: int = 0
     """Detections in these recordings that fell on no utterance."""
+
+    @cached_property
+    def ranked_alike(self) -> list[Trial]:
+        """What sounds like the word, the highest score first."""
+        return sorted(self.alike, key=lambda trial: -trial.best_score)
+
+    @property
+    def taken(self) -> dict[str, Share]:
+        """How much of what sounds like the word was taken for it, by kind: `missed` counts those."""
+        kinds = dict.fromkeys(trial.kind for trial in self.alike)
+        of_kind = {kind: [trial for trial in self.alike if trial.kind == kind] for kind in kinds}
+        return {
+            kind: Share(missed=sum(trial.detected is not None for trial in found), of=len(found))
+            for kind, found in of_kind.items()
+        }
 
     @property
     def total(self) -> Share:
@@ -110,6 +133,8 @@ class Positives:
             **self.total.to_json(), "latency_s": self.latency_s, "stray_detections": self.stray,
             "worst_group": found.worst.to_json() if found.worst else None, "groups": groups,
             "keys_left_out": list(found.left_out), "misses": [trial.to_json() for trial in self.misses],
+            "taken_for_the_word": {kind: _taken(share) for kind, share in self.taken.items()},
+            "alike": [trial.to_json() for trial in self.ranked_alike],
             "best_scores": [round(trial.best_score, _DIGITS) for trial in self.trials],
         }  # fmt: skip
 
@@ -284,6 +309,10 @@ class Report:
             "at_threshold_chosen_on_this_very_set": tuned,
             "det": self.det.to_json(), "skipped": list(self.skipped), "notes": list(self.notes),
         }  # fmt: skip
+
+
+def _taken(share: Share) -> dict[str, Any]:
+    return {"taken": share.missed, "of": share.of, "share": share.frr, "interval_95": list(share.interval)}
 
 
 def histogram(scores: Sequence[float], bins: int) -> list[int]:

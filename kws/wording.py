@@ -10,6 +10,10 @@ from kws.report import Negatives, Positives, Report
 
 HELD_BACK = ", held back by an earlier detection"
 """Said of a miss whose score was high enough."""
+_CALIBRATED = (
+    "The detector's threshold is the very one that this set would choose: if it was calibrated here, the false accepts "
+    "told above are too few."
+)
 _LISTED = 10
 _FEW_UTTERANCES = 100
 
@@ -25,6 +29,8 @@ def headline(report: Report) -> Iterator[tuple[str, str]]:
     if report.target:
         yield "target", str(report.target)
     if report.positives:
+        for kind, share in report.positives.taken.items():
+            yield f"{kind} accepted", share.told("taken for the word").strip()
         if late := report.positives.latency_s:
             yield "latency", f"median {late['median']:.2f} s, p90 {late['p90']:.2f} s after the word's end"
         if worst := report.positives.breakdown.worst:
@@ -46,6 +52,8 @@ def caveats(report: Report) -> Iterator[str]:
     if report.negatives:
         yield from _of_negatives(report.negatives)
     if report.tuned:
+        if report.tuned.threshold == report.threshold:
+            yield _CALIBRATED
         yield _tell_tuned(report.tuned, report.det)
     yield from (f"{note[0].upper()}{note[1:]}." for note in report.notes)
     if report.skipped:
@@ -65,6 +73,11 @@ def lines(report: Report) -> Iterator[str]:
             f"{trial.file} at {trial.start:.2f} s (best score {trial.best_score:.3f}"
             f"{HELD_BACK if trial.best_score >= report.threshold else ''})"
             for trial in report.positives.misses
+        ])  # fmt: skip
+        yield from _listed("Sounds like the word, the highest score first", [
+            f"{trial.word}: {trial.best_score:.3f}{'' if trial.detected is None else ', taken for the word'} "
+            f"({trial.file} at {trial.start:.2f} s)"
+            for trial in report.positives.ranked_alike
         ])  # fmt: skip
     if report.negatives:
         yield from _listed("False accepts", [

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from kws import Detection, load
 from kws.audio import RATE_HZ, Samples, decibels, rms, write_audio
+from kws.breakdown import Share
 from kws.cli import main, verbs
 from kws.config import Decision
 from kws.decision import Decider
@@ -149,6 +150,35 @@ def test_a_folder_of_datasets_is_told_by_condition_worst_first(tmp_path: Path) -
     assert worst == {"condition": "far", "voice": "voice of far"}
     assert list(more.conditions) == ["clean", "music", "far"]
     assert more.conditions["far"].frr == 1
+
+
+def test_what_sounds_like_the_word_is_told_apart_highest_score_first(tmp_path: Path) -> None:
+    near = [Event(word=word, start=at, end=at + 0.3, kind="near-miss") for word, at in (("bee", 3.0), ("peep", 6.0))]
+    folder_of(tmp_path, a=sound(0.001, 0.5, *[0.001] * 8, 0.2, *[0.001] * 9, 0.4, *[0.001] * 9, 0.5, *[0.001] * 9))
+    recording = Recording(audio=tmp_path / "a.wav", duration=12.0, events=(near[1], BEEP, near[0]))
+    (tmp_path / MANIFEST).write_text(to_line(recording, tmp_path) + "\n")
+    report = measure(Ear(), tmp_path)
+    found = report.positives
+    assert found
+    assert [(trial.word, trial.detected is not None) for trial in found.ranked_alike] == [
+        ("peep", True),
+        ("bee", False),
+    ]
+    assert (found.total.missed, found.total.of, found.stray) == (0, 1, 1)
+    assert found.taken == {"near-miss": Share(missed=1, of=2)}
+    assert "near-miss accepted      50.0 %  (9.5-90.5 %, 1 of 2 taken for the word)" in told(report)
+    assert "peep: 0.4" in told(report)
+    assert [entry["said"] for entry in report.to_json()["positives"]["alike"]] == ["peep", "bee"]
+
+
+def test_a_dataset_of_near_misses_beside_one_of_the_word_is_heard_too(tmp_path: Path) -> None:
+    dataset(tmp_path / "clean", 0.5, (BEEP,))
+    dataset(tmp_path / "near", 0.5, (replace(BEEP, word="boop", kind="near-miss"),))
+    found = measure(Ear(), tmp_path).positives
+    assert found
+    assert (len(found.trials), found.taken) == (1, {"near-miss": Share(missed=1, of=1)})
+    with pytest.raises(Failure, match="the word is said in none of them"):
+        measure(Ear(), tmp_path / "near")
 
 
 def test_a_dataset_without_the_word_is_refused(tmp_path: Path) -> None:

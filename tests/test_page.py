@@ -98,6 +98,16 @@ def test_a_page_without_excerpts_has_no_players() -> None:
     assert "audio" not in Reader(page(a_report(), None, {})).tags
 
 
+def test_what_sounds_like_the_word_is_listed_and_what_was_taken_for_it_marked() -> None:
+    alike = tuple(replace(a_trial(n, missed=n < 39, voice="x"), word=f"{EVIL}{n}", kind="near-miss") for n in range(40))
+    positives = a_report().positives
+    assert positives
+    read = Reader(page(replace(a_report(), positives=replace(positives, alike=alike)), None, {}))
+    assert [text for text in read.texts if text.startswith(EVIL)] == [f"{EVIL}{n}" for n in range(39, 9, -1)]
+    assert read.texts.count("taken for the word") == 1
+    assert "the other 10 are in report.json" in " ".join(read.texts)
+
+
 def test_a_group_too_small_to_judge_is_marked() -> None:
     trials = [a_trial(n, missed=False, voice="few" if n < 3 else "many") for n in range(60)]
     text = page(replace(a_report(), positives=Positives(trials=tuple(trials))), None, {})

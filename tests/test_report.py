@@ -94,6 +94,12 @@ def test_what_is_to_be_read_with_care_is_said() -> None:
     assert "leave much open" not in text
 
 
+def test_a_threshold_that_this_set_would_choose_is_suspected_of_having_been_chosen_on_it() -> None:
+    report = a_report()
+    assert "calibrated here" not in " ".join(caveats(report))
+    assert "calibrated here" in " ".join(caveats(replace(report, threshold=0.8)))
+
+
 def test_few_utterances_and_a_target_out_of_sight_are_said() -> None:
     report = replace(a_report(), negatives=Negatives(classes=(heard(0, 1.0),)))
     text = " ".join(caveats(report))

@@ -42,6 +42,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     Every recording is fed to it as a microphone would, at its own threshold. Subfolders of the negatives whose names
     begin with "speech" are human speech, which alone makes the headline; a folder without subfolders counts as speech.
+    What a dataset of positives marks as near-miss or containing is told apart: how much of it was taken for the word.
     """
     from kws.detector import load
     from kws.evaluate import measure
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
         _make(out)
     report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
     if out:
-        _write(out, report, cut_excerpts(report, positives, negatives) if sound else None)
+        write_report(out, report, cut_excerpts(report, positives, negatives) if sound else None)
     if as_json:
         click.echo(json.dumps(report.to_json(), allow_nan=False))
         return
@@ -74,7 +75,8 @@ def _make(out: Path) -> None:
     make_folder(out)
 
 
-def _write(out: Path, report: Report, excerpts: Excerpts | None) -> None:
+def write_report(out: Path, report: Report, excerpts: Excerpts | None) -> None:
+    """Write report.html, report.json and the pictures into a folder that is there."""
     from kws.files import write_whole
     from kws.page import page
     from kws.plots import det_png, operating_point, scores_png
