@@ -76,6 +76,20 @@ class Shape(_Record):
     """Frames from one step to the next."""
     hidden: int = 64
     layers: int = 2
+    floor_db: float = 25.0
+    """What lies so far below the loudest frame of late is drowned, as by noise: it differs more between rooms, devices
+    and recordings than between words."""
+    floor_s: float = 1.5
+    """How late."""
+
+    @property
+    def floor_share(self) -> float:
+        """Power of the floor for one of the loudest frame."""
+        return float(10 ** (-self.floor_db / 10))
+
+    def loud_frames(self, front_end: FrontEnd) -> int:
+        """Frames among which the loudest is sought."""
+        return round(self.floor_s / front_end.hop_s)
 
     def steps(self, frames: int) -> int:
         """Steps that so many frames give, from an empty state."""

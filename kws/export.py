@@ -3,7 +3,7 @@
 The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames
 are ours to promise.
 
-Format 1: inputs `frames` (1, T, M), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}`
+Format 1: inputs `frames` (1, T, M), `loud` (1, W - 1), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}`
 (1, 1, H); outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free size taken as 0.
 """
 
@@ -50,9 +50,12 @@ def _graph(net: Net) -> onnx.GraphProto:
     constants = {
         "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
         "one": np.array([1]), "far": np.array([np.iinfo(np.int64).max]),
+        "share": np.array(shape.floor_share, np.float32),
+        "silence": np.zeros((1, 1), np.float32), "minus_one": np.array([-1]), "two": np.array([2]),
     }  # fmt: skip
     nodes = [
-        helper.make_node("Concat", ["conv", "frames"], ["window"], axis=1),
+        *_floor_nodes(shape.loud_frames(net.front_end)),
+        helper.make_node("Concat", ["conv", "floored"], ["window"], axis=1),
         helper.make_node("Shape", ["window"], ["width"], start=1, end=2),
         helper.make_node("Sub", ["width", "kernel"], ["spare"]),
         helper.make_node("Add", ["spare", "stride"], ["reach"]),
@@ -67,15 +70,34 @@ def _graph(net: Net) -> onnx.GraphProto:
             then_branch=_step_branch(net, states), else_branch=_idle_branch(net, states),
         ),
     ]  # fmt: skip
-    state = [_value(name, [1, 1, shape.hidden]) for name in states]
-    state_out = [_value(f"{name}_out", [1, 1, shape.hidden]) for name in states]
+    state: dict[str, list[int | str]] = {"loud": [1, shape.loud_frames(net.front_end) - 1], "conv": [1, "kept", bands]}
+    state |= {name: [1, 1, shape.hidden] for name in states}
     return helper.make_graph(
         nodes,
         "activate_kws",
-        [_value("frames", [1, "T", bands]), _value("conv", [1, "kept", bands]), *state],
-        [_value("scores", [1, "N"]), _value("conv_out", [1, "kept_out", bands]), *state_out],
+        [_value("frames", [1, "T", bands]), *(_value(name, sizes) for name, sizes in state.items())],
+        [_value("scores", [1, "N"]), *(_value(f"{name}_out", _renamed(sizes)) for name, sizes in state.items())],
         [_constant(name, value) for name, value in constants.items()],
     )
+
+
+def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
+    """The floor under the frames; one frame of silence more, since no frame at all must give none."""
+    return [
+        helper.make_node("Exp", ["frames"], ["power"]),
+        helper.make_node("ReduceMean", ["power"], ["loudness"], axes=[2], keepdims=0),
+        helper.make_node("Concat", ["loud", "loudness"], ["track"], axis=1),
+        helper.make_node("Shape", ["frames"], ["given"], start=1, end=2),
+        helper.make_node("Slice", ["track", "given", "far", "one"], ["loud_out"]),
+        helper.make_node("Concat", ["track", "silence"], ["longer"], axis=1),
+        helper.make_node("Unsqueeze", ["longer", "one"], ["channel"]),
+        helper.make_node("MaxPool", ["channel"], ["pooled"], kernel_shape=[loud_frames]),
+        helper.make_node("Slice", ["pooled", "zero", "minus_one", "two"], ["loudest"]),
+        helper.make_node("Transpose", ["loudest"], ["column"], perm=[0, 2, 1]),
+        helper.make_node("Mul", ["column", "share"], ["floor"]),
+        helper.make_node("Add", ["power", "floor"], ["sum"]),
+        helper.make_node("Log", ["sum"], ["floored"]),
+    ]
 
 
 def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
@@ -150,6 +172,11 @@ def _array(tensor: Any) -> NDArray[np.float32]:
 
 def _value(name: str, sizes: list[int | str]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, _FLOAT, sizes)
+
+
+def _renamed(sizes: list[int | str]) -> list[int | str]:
+    """Sizes whose free ones have a name of their own."""
+    return [f"{size}_out" if isinstance(size, str) else size for size in sizes]
 
 
 def _constant(name: str, value: NDArray[Any]) -> onnx.TensorProto:

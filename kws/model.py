@@ -1,8 +1,9 @@
-"""The net: Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
+"""The net: a floor under the sound, Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
 
-B clips, T frames, M mel bands, N steps, C channels, H hidden units, L layers. It is causal and pads nothing: step n
-sees the frames up to n * stride + kernel - 1, so one pass over a clip equals any stream of it. A filter's weights sum
-to 0: a level is a constant added to log-mel frames, and changes nothing above the front end's floor.
+B clips, T frames, M mel bands, W frames among which the loudest is sought, N steps, C channels, H hidden units, L
+layers. It is causal and pads nothing: step n sees the frames up to n * stride + kernel - 1, so one pass over a clip
+equals any stream of it. The floor follows the level and a filter's weights sum to 0: a level is a constant added to
+log-mel frames, and changes nothing above the front end's floor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from kws.config import FrontEnd, Shape
 class State:
     """What the net carries from one stretch of sound to the next."""
 
+    loud: Tensor
+    """(B, W - 1) mean power of the last frames."""
     conv: Tensor
     """(B, frames still under the convolution, M)."""
     gru: Tensor
@@ -49,6 +52,7 @@ class Net(nn.Module):
         """The state before any sound, as the listener starts from."""
         like = self.head.weight
         return State(
+            loud=like.new_zeros(clips, self.shape.loud_frames(self.front_end) - 1),
             conv=like.new_zeros(clips, 0, self.front_end.bands),
             gru=like.new_zeros(self.shape.layers, clips, self.shape.hidden),
         )
@@ -56,15 +60,25 @@ class Net(nn.Module):
     def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (B, N) of (B, T, M) frames and the state after them; no state means a blank one."""
         state = self.blank_state(len(frames)) if state is None else state
+        frames, loud = self._floored(frames, state.loud)
         window = torch.cat((state.conv, frames), dim=1)
         steps = self.shape.steps(window.shape[1])
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
-            return frames.new_zeros(len(frames), 0), State(conv=kept, gru=state.gru)
+            return frames.new_zeros(len(frames), 0), State(loud=loud, conv=kept, gru=state.gru)
         columns = functional.conv1d(window.transpose(1, 2), self.filters, stride=self.shape.stride)
         hidden = torch.relu(self.norm(columns)).transpose(1, 2)
         hidden, after = self.gru(self.dropout(hidden), state.gru)
-        return self.head(self.dropout(hidden)).squeeze(-1), State(conv=kept, gru=after)
+        return self.head(self.dropout(hidden)).squeeze(-1), State(loud=loud, conv=kept, gru=after)
+
+    def _floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (B, T, M) with the floor's power added, and the power (B, W - 1) of the last of them."""
+        if frames.shape[1] == 0:
+            return frames, loud
+        power = frames.exp()
+        track = torch.cat((loud, power.mean(dim=2)), dim=1)
+        loudest = functional.max_pool1d(track[:, None], loud.shape[1] + 1, stride=1).transpose(1, 2)
+        return (power + self.shape.floor_share * loudest).log(), track[:, frames.shape[1] :]
 
     @property
     def parameters_count(self) -> int:

@@ -196,7 +196,7 @@ class Training:
             return blank
         shuffled = self._carried[:, torch.from_numpy(self.rng.permutation(clips))]
         keep = torch.from_numpy(self.rng.random(clips) < self.recipe.carried)
-        return State(conv=blank.conv, gru=shuffled * keep[None, :, None])
+        return State(loud=blank.loud, conv=blank.conv, gru=shuffled * keep[None, :, None])
 
     def _validate(self, validation: Validation, loss: float) -> None:
         net = self.average.module

@@ -228,7 +228,7 @@ def test_your_own_recordings_join_a_dataset(sets: Path, tmp_path: Path) -> None:
 
 def test_scenes_that_calibrate_hold_nothing_made_to_sound_like_the_word() -> None:
     material = Material(word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=None, licences=())
-    common = replace(Ranges(), positives=(1,), partial=0, halting=0, swapped=0, wordless=0)
+    common = replace(Ranges(), positives=(1,), partial=0, swapped=0, wordless=0)
     stage = without_neighbours(material).stage(common, "validation")
     drawn = [word.kind for seed in range(40) for word in stage.draw(np.random.default_rng(seed)).words]
     assert set(drawn) == {"negative", "sentence"}

@@ -213,7 +213,7 @@ def scene_validation(material: Material, recipe: Recipe, workers: int) -> Valida
 
     home = Ranges(recorded=0, wordless=0)
     hear = material.stage(replace(home, positives=(0, 1)), "validation")
-    common = replace(home, positives=(1,), partial=0, halting=0, swapped=0)
+    common = replace(home, positives=(1,), partial=0, swapped=0)
     ignore = without_neighbours(material).stage(common, "validation")
     validation = Validation(front_end=recipe.front_end, shape=recipe.shape)
     for heard in _heard(SceneClips(stage=hear, seed=0), recipe, 0, _SCENES, workers, label="validation"):
