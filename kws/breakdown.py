@@ -15,7 +15,8 @@ WIDEST = 0.4
 """A group whose 95 % interval is wider is too small to judge."""
 FEWEST = 10
 """Utterances of a group that may be called the worst."""
-_FEW_GROUPS = 4
+_FEW_GROUPS = 8
+"""So many are always told, more only if there are FEWEST utterances for each."""
 _MANY_VALUES = 6
 """More different numbers than these are put in bins."""
 _MOST_BINS = 5

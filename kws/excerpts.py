@@ -19,7 +19,9 @@ from kws.report import FalseAccept, Report, Trial
 Found = TypeVar("Found", Trial, FalseAccept)
 
 MOST = 40
-"""Excerpts of a report."""
+"""Misses and false accepts of a report together."""
+MOST_ALIKE = 10
+"""Of what sounds like the word, beside those."""
 MOST_BYTES = 3_000_000
 """Of their encoded sound together, so that a phone can open the page."""
 
@@ -40,8 +42,11 @@ class Excerpts:
 
     misses: tuple[Excerpt[Trial], ...] = ()
     accepts: tuple[Excerpt[FalseAccept], ...] = ()
+    alike: tuple[Excerpt[Trial], ...] = ()
+    """What sounds like the word and was taken for it."""
     all_misses: int = 0
     all_accepts: int = 0
+    all_alike: int = 0
 
 
 def cut_excerpts(
@@ -53,6 +58,8 @@ def cut_excerpts(
     """
     misses = report.positives.misses if report.positives else []
     accepts = report.negatives.accepts if report.negatives else []
+    alike = report.positives.ranked_alike if report.positives else []
+    taken = [trial for trial in alike if trial.detected is not None]
     few = most // 2
     shown_misses = both_ends(misses, max(few, most - len(accepts)))
     surest = sorted(accepts, key=lambda accept: -accept.score)[: max(few, most - len(misses))]
@@ -60,8 +67,10 @@ def cut_excerpts(
     return Excerpts(
         accepts=tuple(cutter.cut(surest, negatives)) if negatives else (),
         misses=tuple(cutter.cut(shown_misses, positives)) if positives else (),
+        alike=tuple(cutter.cut(taken[:MOST_ALIKE], positives)) if positives else (),
         all_misses=len(misses),
         all_accepts=len(accepts),
+        all_alike=len(taken),
     )
 
 

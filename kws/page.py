@@ -108,7 +108,7 @@ def _groups(found: Positives) -> Iterator[str]:
         yield "</table></div></details>"
     if found.breakdown.left_out:
         keys = ", ".join(map(named, found.breakdown.left_out))
-        yield f'<p class="soft">Left out, with nearly as many groups as utterances: {escape(keys)}.</p>'
+        yield f'<p class="soft">Left out, with too few utterances in each group: {escape(keys)}.</p>'
 
 
 def _group(name: str, share: Share) -> str:
@@ -133,7 +133,7 @@ def _alike(found: Positives) -> Iterator[str]:
         yield f'<h2>Sounds like the word</h2><p class="soft">The highest scores first{rest}.</p>'
         yield '<div class="scroll"><table>'
         for trial in shown:
-            verdict = "" if trial.detected is None else "taken for the word"
+            verdict = "" if trial.detected is None else "taken"
             yield (
                 f'<tr><td>{escape(trial.word)}</td><td class="number">{trial.best_score:.3f}</td><td>{verdict}</td>'
                 f"<td><small>{escape(trial.file)} at {trial.start:.2f} s</small></td></tr>"
@@ -145,6 +145,7 @@ def _listen(report: Report, excerpts: Excerpts) -> Iterator[str]:
     lists = (
         ("Missed", "the nearly heard first", excerpts.misses, excerpts.all_misses),
         ("Taken for the word", "the surest first", excerpts.accepts, excerpts.all_accepts),
+        ("Near the word and taken for it", "the surest first", excerpts.alike, excerpts.all_alike),
     )
     for title, order, shown, count in lists:
         if not count:
@@ -160,15 +161,16 @@ def _card(excerpt: Excerpt[Trial] | Excerpt[FalseAccept], threshold: float) -> s
     one = excerpt.of
     if isinstance(one, Trial):
         known = ", ".join(f"{named(key)} {value}" for key, value in one.about.items())
-        masked = HELD_BACK if one.best_score >= threshold else ""
+        masked = HELD_BACK if one.detected is None and one.best_score >= threshold else ""
         told = f"best score {one.best_score:.3f}{masked}{', ' if known else ''}{known}"
         marks = _word(one.curve, one.start, one.end)
     else:
         told, marks = f"score {one.score:.3f}", _fired(one.curve, one.time)
     at = one.start if isinstance(one, Trial) else one.time
+    said = f"{one.word}: {one.file}" if isinstance(one, Trial) and one.word else one.file
     sound = base64.b64encode(excerpt.flac).decode()
     return (
-        f"<article><div>{escape(one.file)} <small>at {at:.2f} s</small></div><small>{escape(told)}</small>"
+        f"<article><div>{escape(said)} <small>at {at:.2f} s</small></div><small>{escape(told)}</small>"
         f'{_curve(one.curve, threshold, marks)}<audio controls preload="none" src="data:audio/flac;base64,{sound}">'
         "</audio></article>"
     )

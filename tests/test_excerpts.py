@@ -47,6 +47,14 @@ def test_forty_are_shown_and_a_list_that_is_short_leaves_its_room_to_the_other(r
     assert (len(one_sided.misses), len(one_sided.accepts)) == (30, 0)
 
 
+def test_what_was_taken_for_the_word_is_cut_too(report: Report, tmp_path: Path) -> None:
+    near = tuple(replace(a_trial(n, missed=n % 2 == 0), word="peep", kind="near-miss") for n in range(30))
+    assert report.positives
+    found = cut_excerpts(replace(report, positives=replace(report.positives, alike=near)), tmp_path, tmp_path)
+    assert [excerpt.of.file for excerpt in found.alike] == [f"yes/{n}.wav" for n in range(29, 10, -2)]
+    assert found.all_alike == 15
+
+
 def test_misses_are_chosen_from_both_ends() -> None:
     ranked = [a_trial(number, missed=True) for number in (90, 70, 50, 30, 10)]
     assert [trial.best_score for trial in both_ends(ranked, 3)] == [0.9, 0.7, 0.1]

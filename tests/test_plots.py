@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from small_report import a_report
+from small_report import a_report, a_trial
 
 from kws.plots import det_png, det_text, score_rows, scores_png, scores_text
 
@@ -30,6 +30,13 @@ def test_one_side_alone_has_no_curve_but_its_scores() -> None:
     assert [name for name, _ in score_rows(half)] == ["40 utterances"]
     with pytest.raises(ValueError, match="hours"):
         det_png(half)
+
+
+def test_what_sounds_like_the_word_has_a_histogram_of_its_own() -> None:
+    alike = tuple(replace(a_trial(n, missed=True), kind=kind) for n in range(3) for kind in ("near-miss", "containing"))
+    report = replace(a_report(), positives=replace(a_report().positives, alike=alike))  # type: ignore[type-var]
+    assert [name for name, _ in score_rows(report)][:3] == ["40 utterances", "3 near-miss", "3 containing"]
+    assert score_rows(report)[1][1] == (0.0, 0.01, 0.02)
 
 
 def test_nothing_measured_has_no_scores() -> None:
