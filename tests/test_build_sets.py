@@ -81,7 +81,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def asked(tmp_path: Path, sound: Path, bank: Path) -> argparse.Namespace:
     return argparse.Namespace(
-        out=tmp_path / "sets", sound=sound, bank=bank, people=[], seed=1, draws=2, open_view_glass=False
+        out=tmp_path / "sets", sound=[sound], bank=bank, people=[], seed=1, draws=2, open_view_glass=False
     )
 
 
@@ -118,7 +118,7 @@ def test_the_same_sound_in_two_splits_is_refused(
         (copied / file.parent.name).mkdir(parents=True, exist_ok=True)
         (copied / file.parent.name / file.name).write_bytes(file.read_bytes())
     (copied / "speech_en" / "fotaq_01.flac").write_bytes((sound / "speech_other" / "asterisk-ru_00.flac").read_bytes())
-    asked.sound = copied
+    asked.sound = [copied]
     with pytest.raises(Failure, match=r"(?s)fotaq_01.*asterisk-ru_00.*the same sound"):
         sets.build(asked)
 
