@@ -97,7 +97,9 @@ def noises(sound: Path) -> Noises:
         ("fotaq_17.ogg", "test"), ("fotaq_23.ogg", "test"), ("tuxpaint-stamps_05.ogg", "train"),
         ("tuxpaint-stamps_06.ogg", "validation"), ("fx-tuxpaint-stamps_00.ogg", "validation"),
         ("asterisk-ru_01.ogg", "test"), ("festvox-ru_03.ogg", "train"), ("fillets-cs_04.ogg", "test"),
-        ("music-hyperrogue_01.ogg", "train"), ("fx-colobot_02.ogg", "train"),
+        ("music-hyperrogue_01.ogg", "train"), ("fx-colobot_02.ogg", "train"), ("tuxpaint-rest_09.flac", "train"),
+        ("klettres-en-gb_00.flac", "validation"), ("asterisk-es-co_00.flac", "validation"),
+        ("fillets-cs-rest_00.flac", "test"),
     ],
 )  # fmt: skip
 def test_a_sound_belongs_to_the_split_of_its_name(sets: Any, name: str, split: str) -> None:
