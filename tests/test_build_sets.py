@@ -209,11 +209,11 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(
         rest.append(path)
         write_audio(path, samples)
 
-    monkeypatch.setattr(sets, "write_audio", stop_at_the_fourth)
+    monkeypatch.setattr("synth.trials.write_audio", stop_at_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         sets.build(asked)
     assert not list(asked.out.rglob(MANIFEST)), "no dataset is whole yet"
-    monkeypatch.setattr(sets, "write_audio", noted)
+    monkeypatch.setattr("synth.trials.write_audio", noted)
     sets.build(asked)
     assert not set(rest) & set(written)
     assert {path.relative_to(asked.out): path.read_bytes() for path in asked.out.rglob("*") if path.is_file()} == whole
