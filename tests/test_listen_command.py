@@ -22,7 +22,7 @@ from kws.audio import RATE_HZ, Samples
 from kws.cli import main
 from kws.events import Event, Recording, to_line
 
-THRESHOLD = 0.5
+THRESHOLD = 0.46
 """Above what the tiny detector gives for silence, below what it gives for the tone."""
 
 Run = Callable[..., tuple[int, str, str]]
