@@ -108,7 +108,7 @@ def open_corpus(place: Path) -> Corpus:
         raise Failure(f"{place} is not a folder, nor a manifest ({', '.join(TABLES)}), nor a sound file that is there.")
     faults = [(spoken, fault(spoken.path)) for spoken in found]
     usable = tuple(spoken for spoken, why in faults if not why)
-    skipped = tuple(f"{_name(spoken.path, place)} ({why})" for spoken, why in faults if why)
+    skipped = tuple(f"{name_in(place, spoken.path)} ({why})" for spoken, why in faults if why)
     if not usable:
         raise Failure(f"{place} holds no usable recording: {_some(skipped)}.")
     return Corpus(place=place, recordings=usable, skipped=skipped)
@@ -127,7 +127,7 @@ def own_clips(word: str, place: Path, split: Split) -> tuple[list[Clip], tuple[s
             said = [trimmed(samples) for samples in _takes(spoken, word)]
         except (Failure, ValueError) as error:
             why = "cannot be read as audio" if isinstance(error, Failure) else str(error)
-            skipped.append(f"{_name(spoken.path, place)} ({why})")
+            skipped.append(f"{name_in(place, spoken.path)} ({why})")
             continue
         mine = partial(Clip, text=word, kind="positive", split=split, voice=f"recorded:{spoken.speaker}", speed=1.0)
         clips += [mine(samples=each) for each in said]
@@ -336,8 +336,8 @@ def _pieces(events: Sequence[Event], word: str) -> Iterator[slice]:
             yield around(event.start, event.end)
 
 
-def _name(path: Path, place: Path) -> str:
-    """A file as the user knows it."""
+def name_in(place: Path, path: Path) -> str:
+    """A file as the user knows it: its path below the place, or its whole path if it lies elsewhere."""
     home = place if place.is_dir() else place.parent
     for root in (home, home.resolve()):
         if path.is_relative_to(root):

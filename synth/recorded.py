@@ -5,6 +5,9 @@ S samples.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, resample
 from kws.errors import Failure
-from synth.corpus import Corpus, Spoken, open_corpus
+from synth.corpus import Corpus, Spoken, name_in, open_corpus
 from synth.voices import Split
 
 _BLOCK = 60 * RATE_HZ
@@ -21,13 +24,21 @@ _KEPT = 400
 """Minutes held decoded in each process: 770 MB at most."""
 BACKGROUND = ("music", "effects", "noise", "background")
 """How the names of folders begin that hold no talk."""
+_HELD_OUT: tuple[tuple[Split, float], ...] = (("test", 0.1), ("validation", 0.2))
+"""Shares of the seconds that are held out, of talk and of background."""
+_FEWEST = 5
+"""With fewer files, or speakers, none are held out."""
+_LARGEST = 0.3
+"""No file or speaker is held out that makes more than this share of all: too little would be left."""
 
 
 class Recordings:
     """The files of a corpus: those below a subfolder named music…, effects… or noise… are background, the rest talk."""
 
-    def __init__(self, place: Path | None, *, without: str = "", split: Split = "train") -> None:
-        """Open a place; files known to hold the word `without` are left out, those of no use are told in `skipped`.
+    def __init__(self, place: Path | Corpus | None, *, without: str = "", split: Split = "train") -> None:
+        """Open a place, or take a corpus; files known to hold the word `without` are left out.
+
+        Those of no use are told in `skipped`.
 
         Raises Failure if a place is named that has no sound, or none without the word.
         """
@@ -37,7 +48,8 @@ class Recordings:
         self.corpus: Corpus | None = None
         if place is None:
             return
-        self.corpus = corpus = open_corpus(place)
+        self.corpus = corpus = place if isinstance(place, Corpus) else open_corpus(place)
+        place = corpus.place
         spoken = corpus.without(without, split) if without else corpus.of(split)
         if not spoken:
             count = len(corpus.recordings)
@@ -45,12 +57,21 @@ class Recordings:
             raise Failure(
                 f"none of the {count} recordings in {place} is one{besides} in the {split} split: name others."
             )
-        home = place if place.is_dir() else place.parent
-        background = [each.path for each in spoken if _is_background(each, home)]
-        talk = [each.path for each in spoken if not _is_background(each, home)]
+        background = [each.path for each in spoken if _is_background(each, place)]
+        talk = [each.path for each in spoken if not _is_background(each, place)]
         self.files = talk + background
         self.talk_files, self.sound_files = len(talk), len(background)
         self.skipped = corpus.skipped
+
+    @property
+    def talk(self) -> list[Path]:
+        """The files of people talking."""
+        return self.files[: self.talk_files]
+
+    @property
+    def background(self) -> list[Path]:
+        """The other files."""
+        return self.files[self.talk_files :]
 
     @property
     def names_and_sizes(self) -> list[tuple[str, int]]:
@@ -77,12 +98,50 @@ class Recordings:
         return np.concatenate(pieces).astype(np.float32) / np.float32(32768)
 
 
-def _is_background(spoken: Spoken, home: Path) -> bool:
-    for root in (home, home.resolve()):
-        if spoken.path.is_relative_to(root):
-            folders = spoken.path.relative_to(root).parts[:-1]
-            return any(folder.strip("_").startswith(BACKGROUND) for folder in folders)
-    return False
+def parted(corpus: Corpus) -> Corpus:
+    """The corpus with splits: its own, or else about a fifth held out for validation and a tenth for test.
+
+    Whole speakers are held out where enough of them are told apart, otherwise whole files; the same ones each time. Of
+    too few nothing is held out.
+    """
+    if any(spoken.split for spoken in corpus.recordings):
+        return corpus
+    splits: dict[Path, Split] = {}
+    for is_background in (False, True):
+        kind = [spoken for spoken in corpus.recordings if _is_background(spoken, corpus.place) == is_background]
+        splits |= _held_out(kind, corpus.place)
+    return replace(
+        corpus,
+        recordings=tuple(replace(spoken, split=splits.get(spoken.path, "train")) for spoken in corpus.recordings),
+    )
+
+
+def _held_out(spoken: Sequence[Spoken], place: Path) -> dict[Path, Split]:
+    """Which files are held out for which split."""
+    by_speaker = len({each.speaker for each in spoken}) >= _FEWEST
+    groups: dict[str, list[Path]] = {}
+    for each in spoken:
+        groups.setdefault(each.speaker if by_speaker else name_in(place, each.path), []).append(each.path)
+    if len(groups) < _FEWEST:
+        return {}
+    lengths = {name: sum(map(_frames, paths)) for name, paths in groups.items()}
+    total = sum(lengths.values())
+    shuffled = sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest())
+    waiting = [name for name in shuffled if lengths[name] <= _LARGEST * total]
+    splits: dict[Path, Split] = {}
+    for split, share in _HELD_OUT:
+        taken = 0
+        while waiting and taken < share * total:
+            name = waiting.pop(0)
+            taken += lengths[name]
+            splits |= dict.fromkeys(groups[name], split)
+    return splits
+
+
+def _is_background(spoken: Spoken, place: Path) -> bool:
+    path = Path(name_in(place, spoken.path))
+    folders = () if path.is_absolute() else path.parts[:-1]
+    return any(folder.strip("_").startswith(BACKGROUND) for folder in folders)
 
 
 def _excerpt(path: Path, share: float, total: int) -> NDArray[np.int16]:

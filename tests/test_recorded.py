@@ -6,6 +6,7 @@ import json
 import pickle
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from kws.audio import RATE_HZ, Samples
 from kws.errors import Failure
-from synth.recorded import Recordings
+from synth.corpus import open_corpus
+from synth.recorded import Recordings, parted
+from synth.voices import Split
 
 STEP = 1 / 32
 
@@ -122,3 +125,59 @@ def test_files_known_to_hold_the_word_are_left_out(tmp_path: Path) -> None:
 def test_no_place_means_no_recordings() -> None:
     nothing = Recordings(None)
     assert (nothing.files, nothing.talk_files, nothing.sound_files, nothing.skipped) == ([], 0, 0, ())
+
+
+def held_out(place: Path) -> dict[str, set[str]]:
+    """The names of the files of each split."""
+    corpus = parted(open_corpus(place))
+    return {split: {spoken.path.name for spoken in corpus.of(split)} for split in get_args(Split)}
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(0.05, 0.6), min_size=1, max_size=24))
+def test_every_file_is_held_out_or_not_and_the_same_ones_each_time(
+    tmp_path_factory: pytest.TempPathFactory, seconds: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("talk")
+    for number, length_s in enumerate(seconds):
+        put(folder / f"{number:02d}.wav", level(1, length_s))
+    splits = held_out(folder)
+    assert splits == held_out(folder)
+    assert sorted(name for names in splits.values() for name in names) == sorted(p.name for p in folder.iterdir())
+    if len(seconds) < 5:
+        assert not splits["validation"] | splits["test"]
+    for split, share in (("validation", 0.2), ("test", 0.1)):
+        length = sum(seconds[int(name[:2])] for name in splits[split])
+        assert length <= (share + 0.3) * sum(seconds) + 0.01, "at most one file too many"
+
+
+def test_a_fifth_of_talk_and_of_background_is_held_out_for_calibration_and_a_tenth_for_the_verdict(
+    tmp_path: Path,
+) -> None:
+    for number in range(20):
+        put(tmp_path / "talk" / f"t{number:02d}.wav", level(1, 0.2))
+        put(tmp_path / "music" / f"m{number:02d}.wav", level(2, 0.2))
+    for split, count in (("train", 14), ("validation", 4), ("test", 2)):
+        recordings = Recordings(parted(open_corpus(tmp_path)), split=split)
+        assert (recordings.talk_files, recordings.sound_files) == (count, count)
+        assert {path.parent.name for path in recordings.talk} == {"talk"}
+        assert {path.parent.name for path in recordings.background} == {"music"}
+
+
+def test_no_speaker_is_heard_in_two_splits(tmp_path: Path) -> None:
+    for speaker in range(10):
+        for number in range(4):
+            put(tmp_path / f"speaker{speaker}" / f"{speaker}{number}.wav", level(1, 0.1))
+    splits = held_out(tmp_path)
+    speakers = {split: {name[0] for name in names} for split, names in splits.items()}
+    assert sum(map(len, speakers.values())) == 10
+    assert (len(speakers["validation"]), len(speakers["test"])) == (2, 1)
+
+
+def test_splits_of_the_corpus_itself_are_kept(tmp_path: Path) -> None:
+    for number in range(10):
+        put(tmp_path / f"{number}.wav", level(1, 0.1))
+    rows = [{"audio": f"{number}.wav", "split": "test" if number == 3 else "train"} for number in range(10)]
+    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    splits = held_out(tmp_path / "list.jsonl")
+    assert (splits["test"], splits["validation"]) == ({"3.wav"}, set())
