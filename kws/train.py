@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -111,9 +112,14 @@ class Training:
         self.best = Standing()
         self._carried: Tensor | None = None
 
-    def run(self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation) -> None:
-        """Train to the last step, validating on the way; Ctrl-C leaves a checkpoint from which the run goes on."""
-        progress = tqdm(total=self.recipe.steps, initial=self.step, unit="step", dynamic_ncols=True)
+    def run(
+        self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation, bar: Any = None
+    ) -> None:
+        """Train to the last step, validating on the way; Ctrl-C leaves a checkpoint from which the run goes on.
+
+        `bar`: of tqdm, to be shown instead of a plain one.
+        """
+        progress = bar or tqdm(total=self.recipe.steps, initial=self.step, unit="step", dynamic_ncols=True)
         try:
             while self.step < self.recipe.steps:
                 if fresh is not None:
@@ -137,6 +143,14 @@ class Training:
             "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
         }  # fmt: skip
         write_whole(self.folder / CHECKPOINT, _packed(state))
+
+    def pace_s(self, examples: Examples, steps: int = 4) -> float:
+        """Seconds that a step takes, timed on a few: the weights learn from them, so ask a run that is thrown away."""
+        self._learn(examples)  # the first one warms up
+        begun_s = time.monotonic()
+        for _ in range(steps):
+            self._learn(examples)
+        return (time.monotonic() - begun_s) / steps
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint. Raises Misuse if it is of another word or recipe."""
@@ -257,6 +271,14 @@ def scorer(net: Net, batch: int = 64) -> Score:
         return scores
 
     return score
+
+
+def begun(folder: Path, recipe: Recipe) -> Recipe | None:
+    """The recipe with the steps, and what hangs on them, of the run that a folder holds; None if it holds none."""
+    if not (folder / CHECKPOINT).is_file():
+        return None
+    theirs = _unpacked(folder / CHECKPOINT)["recipe"]
+    return replace(recipe, **{name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every")})
 
 
 def load_best(folder: Path) -> tuple[Net, dict[str, Any]]:
