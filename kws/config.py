@@ -69,12 +69,12 @@ class Decision(_Record):
 class Shape(_Record):
     """The size of the net: Conv1D + BatchNorm + GRU + one sigmoid a step."""
 
-    channels: int = 64
+    channels: int = 96
     kernel: int = 9
     """Frames under the convolution."""
     stride: int = 3
     """Frames from one step to the next."""
-    hidden: int = 64
+    hidden: int = 96
     layers: int = 2
     floor_db: float = 25.0
     """What lies so far below the loudest frame of late is drowned, as by noise: it differs more between rooms, devices

@@ -232,7 +232,7 @@ def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".fl
     """
     lines = plan(brief, near(brief, studio.transcribe), studio.engines)
     clips: dict[int, Clip] = {}
-    speak = _Speak(lines, tuple(studio.engines), studio.cache or SpeechCache())
+    speak = Speak(lines, tuple(studio.engines), studio.cache or SpeechCache())
     for done, (number, clip) in enumerate(work(speak, range(len(lines)), studio.workers), 1):
         if clip is not None:
             clips[number] = clip
@@ -287,7 +287,7 @@ def _some(draw: np.random.Generator, clips: Sequence[Clip], count: int) -> list[
 
 
 @dataclass(frozen=True)
-class _Speak:
+class Speak:
     """Speaks a line; runs in a worker."""
 
     lines: Sequence[Line]
@@ -295,6 +295,7 @@ class _Speak:
     cache: SpeechCache
 
     def __call__(self, number: int) -> Clip | None:
+        """What was said; None if the engine cannot say it."""
         line = self.lines[number]
         engine = self.engines[line.engine]
         try:

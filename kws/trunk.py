@@ -1,0 +1,95 @@
+"""The trunk: a net that has learnt phones, from which the training of every word starts.
+
+Its convolution and GRU told the phone of every step from thousands of made-up utterances; a word then needs few steps
+and few voices. Why that helps: J. Lin et al., Training keyword spotters with limited and synthesized speech data,
+ICASSP 2020.
+
+B clips, N steps, E utterances of a clip, Q kinds of phones; kind 0 is none.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from kws.config import FrontEnd, Shape
+from kws.errors import Failure
+from kws.model import Net
+
+SHIPPED = Path(__file__).with_name("trunk.pt")
+_LAG_S = 0.05
+"""A step is told the phone of so long ago, which it has heard whole or nearly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trunk:
+    """What a word starts from."""
+
+    front_end: FrontEnd
+    shape: Shape
+    weights: dict[str, Tensor]
+    """Of convolution, norm and GRU, in half precision."""
+    licences: tuple[str, ...]
+    """One sentence for each source of sound."""
+
+    def start(self, net: Net) -> None:
+        """Give a net the trunk's weights. Raises Failure if it has another shape or front end."""
+        if (net.front_end, net.shape) != (self.front_end, self.shape):
+            raise Failure("the trunk has another shape than the net: build it again with scripts/build_trunk.")
+        net.load_state_dict({name: weight.float() for name, weight in self.weights.items()}, strict=False)
+
+    def pack(self) -> bytes:
+        """The trunk as a file."""
+        buffer = io.BytesIO()
+        torch.save({
+            "front_end": self.front_end.to_json(), "shape": self.shape.to_json(), "weights": self.weights,
+            "licences": self.licences,
+        }, buffer)  # fmt: skip
+        return buffer.getvalue()
+
+
+def trunk_of(net: Net, licences: tuple[str, ...]) -> Trunk:
+    """The trunk of a net: all but its head."""
+    weights = {name: weight for name, weight in net.state_dict().items() if not name.startswith("head.")}
+    halved = {name: weight.half() if weight.is_floating_point() else weight for name, weight in weights.items()}
+    return Trunk(front_end=net.front_end, shape=net.shape, weights=halved, licences=licences)
+
+
+def read_trunk(path: Path = SHIPPED) -> Trunk:
+    """Read a trunk. Raises Failure if it is missing or damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return Trunk(
+            front_end=FrontEnd.from_json(state["front_end"]), shape=Shape.from_json(state["shape"]),
+            weights=state["weights"], licences=tuple(state["licences"]),
+        )  # fmt: skip
+    except Exception as error:  # a damaged pickle or archive fails in many ways
+        raise Failure(
+            f"{path} cannot be read ({type(error).__name__}): install the package again or run scripts/build_trunk."
+        ) from error
+
+
+def phone_loss(
+    logits: Tensor, rows: Sequence[NDArray[np.float32]], said: Sequence[Sequence[int]], times_s: NDArray[np.floating]
+) -> Tensor:
+    """Cross-entropy of logits (B, N, Q) with each step's phone, an utterance's phones spread evenly over it.
+
+    `rows`: each clip's utterances (E, 3), of start, end and number in `said`, which holds their phones. `times_s`: the
+    seconds of sound behind each step (N,).
+    """
+    kinds = np.zeros(logits.shape[:2], np.int64)
+    for clip, utterances in enumerate(rows):
+        for start_s, end_s, number in utterances:
+            phones = np.array(said[int(number)])
+            share = (times_s - _LAG_S - start_s) / (end_s - start_s)
+            inside = (share >= 0) & (share < 1)
+            kinds[clip, inside] = phones[(share[inside] * len(phones)).astype(np.int64)]
+    return functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(kinds).flatten(), label_smoothing=0.1)
