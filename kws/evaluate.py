@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -85,13 +86,14 @@ def measure(
     negatives: Path | None = None,
     *,
     target_per_hour: float = 0.5,
-    progress: bool = False,
+    progress: bool | Callable[[float], Any] = False,
 ) -> Report:
     """Measure a detector at its own threshold, and sweep the threshold for the DET.
 
     `positives`: a folder of recordings with one utterance each, a dataset, or a folder of datasets. `negatives`: a
-    folder of sound without the word, whose subfolders are its classes. Either may be left out. Raises Failure if a
-    folder is missing or nothing in it can be read, Misuse if neither is given.
+    folder of sound without the word, whose subfolders are its classes. Either may be left out. `progress`: whether a
+    bar is shown, or what makes one for so many seconds of sound. Raises Failure if a folder is missing or nothing in it
+    can be read, Misuse if neither is given.
     """
     if positives is None and negatives is None:
         raise Misuse("nothing to measure on: give --positives DIR, --negatives DIR or both.")
@@ -317,12 +319,13 @@ class _Sound:
 class _Files:
     """Reads sound files one after the other, shows how much has been heard, and names those that cannot be read."""
 
-    def __init__(self, paths: Sequence[Path], *, padding_s: float, shown: bool) -> None:
+    def __init__(self, paths: Sequence[Path], *, padding_s: float, shown: bool | Callable[[float], Any]) -> None:
         from tqdm import tqdm
 
         self._left = padding_s + sum(_seconds(path) for path in paths) if shown else 0.0
         form = "listening {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
-        self._bar: Any = tqdm(total=self._left, unit=" s of sound", bar_format=form, disable=not shown)
+        plain = partial(tqdm, unit=" s of sound", bar_format=form, disable=not shown)
+        self._bar: Any = shown(self._left) if callable(shown) else plain(total=self._left)
         self.skipped: list[str] = []
 
     def __enter__(self) -> _Files:

@@ -71,6 +71,11 @@ class Stage:
         self.cast = _cast(self._clips, range(len(spoken), len(self._clips)), self.recordings)
 
     @property
+    def clips(self) -> tuple[Clip, ...]:
+        """All that may be said, each by its kind to this word."""
+        return tuple(self._clips)
+
+    @property
     def fingerprint(self) -> str:
         """A digest of all that scenes are made from: the same fingerprint and seed give the same scenes."""
         digest = hashlib.sha256(json.dumps([self._word, asdict(self.ranges), self.recordings.names_and_sizes]).encode())

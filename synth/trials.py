@@ -24,6 +24,7 @@ from kws.events import MANIFEST, Event, Recording, to_line
 from kws.files import make_folder
 from synth.bank import Clip
 from synth.conditions import CONDITIONS, TALKERS, Noises, apply, draw_setting, stretch
+from synth.generate import Take as AnyTake
 from synth.noises import music
 from synth.stage import Take
 
@@ -42,7 +43,7 @@ class Dataset:
     """Takes to be written to a folder."""
 
     folder: Path
-    takes: tuple[Callable[[], Take], ...]
+    takes: tuple[Callable[[], AnyTake], ...]
     """One a recording, rendered when it is its turn."""
     fingerprint: str
     """Of all that goes in."""

@@ -5,54 +5,106 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kws.cli.scenes import Wanted, open_engines, open_material, run_options, scene_options
-from kws.errors import Failure
+from kws.cli.stages import Budget, Stages, stoppable
+from kws.errors import Failure, Misuse
 
 if TYPE_CHECKING:
     from kws.audio import Samples
+    from kws.validation import Validation
     from synth.voices import Engine
 
 _SAMPLES = 3
 """Played for each pronunciation."""
 
 
+_STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
+
+
 @click.command("new")
 @click.argument("word")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="[default: one named after the word]")
 @scene_options
+@click.option("--doctor", is_flag=True, help="Only tell how good a phrase this is, and which close ones are better.")
 @click.option("--listen", is_flag=True, help="First hear how the word will be said, and go on only if it is right.")
 @run_options
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Make do with so many once the word is spoken; 3 give a draft.  [default: as long as the recipe takes]",
+)
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    word: str, out: Path | None, listen: bool, validation_folder: Path | None, steps: int | None, target_fa: float,
-    seed: int, **scenes: Any,
+    word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
+    target_fa: float, seed: int, budget: float | None, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
 
-    Ctrl-C stops it; the same command goes on.
+    It ends with a verdict: what to expect of it, measured on voices that it was not made with. Of --negatives a part is
+    held out to calibrate it and for the verdict. Ctrl-C stops it; the same command goes on.
     """
-    from kws.cli.runs import of_scenes, recipe_of, recorded_validation, scene_validation, train_to_the_end
-    from kws.release import release
+    from kws.cli.phrase import before_start, diagnosed
 
+    if budget and steps:
+        raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
     wanted = Wanted(word=word, **scenes)
+    if doctor:
+        click.echo(diagnosed(wanted))
+        return
+    click.echo(before_start(wanted), err=True)
     out = out or Path(wanted.file_name).with_suffix("")
     if listen:
         _let_hear(wanted, out / "samples")
-    workers = min(2, os.cpu_count() or 1)
-    material = open_material(wanted, workers)
-    recipe = recipe_of(seed, target_fa, steps)
-    if validation_folder:
-        validation = recorded_validation(validation_folder, recipe)
-    else:
-        validation = scene_validation(material, recipe, workers - 1)
-    train_to_the_end(recipe, out / "run", of_scenes(material, wanted.ranges, seed, workers - 1), validation)
-    detector = out / wanted.file_name
-    written = release(out / "run", detector)
-    click.echo(f"{detector}: {written.word!r}, threshold {written.threshold:.4f}; hear it with: kws listen {detector}")
+    order = _Order(out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder)
+    stages = Stages(names=_STAGES, budget=Budget(minutes=budget) if budget else None)
+    with stoppable(stages):
+        verdict = _make(wanted, order, stages)
+    click.echo(verdict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What is asked for beside the word and its scenes."""
+
+    out: Path
+    steps: int | None
+    target_fa: float
+    seed: int
+    validation: Path | None
+
+
+def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
+    """The detector, made stage by stage, and what to expect of it."""
+    from kws.cli.clips import of_scenes
+    from kws.cli.runs import Plan, effort, recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.cli.verdict import reached
+    from kws.release import release
+
+    stages.enter("bank")
+    workers, budget = min(2, os.cpu_count() or 1), stages.budget
+    material = open_material(wanted, workers, hold_out=order.validation is None, stages=stages)
+    if budget:
+        budget.begin()
+    plan = Plan(effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa)
+    recipe = recipe_of(order.seed, order.target_fa, order.steps)
+
+    def validation() -> Validation:
+        if order.validation:
+            return recorded_validation(order.validation, recipe)
+        return scene_validation(material, recipe, workers if workers > 1 else 0, plan)
+
+    run, detector = order.out / "run", order.out / wanted.file_name
+    train_to_the_end(recipe, run, of_scenes(material, wanted.ranges, order.seed, workers - 1), validation, plan)
+    stages.enter("export")
+    release(run, detector)
+    verdict = reached(detector, material, order.out, plan)
+    return f"{verdict}\n\nhear it with: kws listen {detector}"
 
 
 def _let_hear(wanted: Wanted, folder: Path) -> None:

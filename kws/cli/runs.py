@@ -1,91 +1,50 @@
-"""A training run as the command line starts it: clips read or made, validation, Ctrl-C.
-
-S samples.
-"""
+"""A training run as the command line starts it: how much is made, validation, training, Ctrl-C."""
 
 from __future__ import annotations
 
+import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from kws.audio import Samples, read_audio
+from kws.audio import read_audio
+from kws.cli.clips import Fed, Kitchen, SceneClips
+from kws.cli.stages import Stages, stoppable
 from kws.errors import Failure
-from kws.events import Event, Recording, audio_files, read_manifest
+from kws.events import audio_files, read_manifest
 from kws.files import make_folder
 
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
-    from kws.examples import Clips, Heard
-    from kws.train import Recipe, Source
+    from kws.examples import Examples
+    from kws.train import Recipe, Training
     from kws.validation import Validation
-    from synth.scene import Ranges
     from synth.stage import Stage
+    from synth.voices import Split
 
 _POOL = 1500
 """Clips held at a time where they are made as they are needed."""
 _FRESH = 8
 """Of which so many are replaced each step."""
 _SCENES = 240
-"""Synthetic validation scenes with the word, and as many without."""
-_OWN_SHARE = 0.2
-"""Scenes with the user's own recordings beside a dataset, as a share of its clips."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetClips:
-    """The clips of a dataset on disk."""
-
-    recordings: tuple[Recording, ...]
-
-    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
-        """Sound (S,) and events of a clip."""
-        recording = self.recordings[number]
-        return read_audio(recording.audio), recording.events
-
-
-@dataclass(frozen=True, kw_only=True)
-class SceneClips:
-    """Scenes, rendered when they are asked for."""
-
-    stage: Stage
-    seed: int
-
-    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
-        """Sound (S,) and events of a clip."""
-        from synth.generate import perform
-
-        take = perform(self.stage, self.seed, number)
-        return take.samples, take.events
-
-
-@dataclass(frozen=True, kw_only=True)
-class JoinedClips:
-    """A dataset's clips, and behind them scenes."""
-
-    dataset: DatasetClips
-    scenes: SceneClips
-
-    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
-        """Sound (S,) and events of a clip."""
-        stored = len(self.dataset.recordings)
-        return self.dataset(number) if number < stored else self.scenes(number - stored)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fed:
-    """What is trained on."""
-
-    source: Source
-    clips: Clips
-    count: int | None
-    """Clips of a dataset; None for scenes without end."""
-    workers: int
+"""Synthetic validation scenes with the word, and as many without; as many hold the talk that the verdict hears."""
+_TRIALS = 48
+"""Utterances that the verdict hears in each condition."""
+_TALK_H = 4.0
+"""Recorded talk that a threshold is calibrated on, and again that the verdict hears, at most."""
+_ENOUGH_H = 0.5
+"""With less recorded talk than this, made talk joins it."""
+_WHOLE_MINUTES = 15.0
+"""A budget from which on nothing is made less of."""
+_LEAST = {"pool": 400, "fresh": 3, "scenes": 48, "trials": 24}
+"""Below these no budget goes."""
+_POOL_SHARE = 0.35
+"""Share of a budget after which what scenes there are must do."""
 
 
 def recipe_of(seed: int, target_per_hour: float, steps: int | None) -> Recipe:
@@ -96,133 +55,185 @@ def recipe_of(seed: int, target_per_hour: float, steps: int | None) -> Recipe:
     return replace(recipe, steps=steps) if steps else recipe
 
 
-def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
-    """Scenes without end, rendered as they are needed."""
-    from kws.train import Source
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is made beside the steps."""
 
-    stage = material.stage(ranges)
-    source = Source(
-        word=material.word, language=material.language, made_from=f"scenes of stage {stage.fingerprint}",
-        licences=material.licences,
+    pool: int
+    """Scenes held at a time."""
+    fresh: int
+    """Of which so many are replaced each step."""
+    scenes: int
+    """To validate on with the word, and as many without."""
+    trials: int
+    """Utterances that the verdict hears in each condition."""
+    talk_h: float
+    """Hours of recorded talk to calibrate on, and again for the verdict, at most."""
+
+
+def effort(minutes: float | None = None) -> Effort:
+    """What fits into a budget; everything without one."""
+    share = min(1.0, (minutes or _WHOLE_MINUTES) / _WHOLE_MINUTES)
+
+    def part(name: str, whole: int) -> int:
+        return min(whole, max(_LEAST[name], round(share * whole)))
+
+    return Effort(
+        pool=part("pool", _POOL), fresh=part("fresh", _FRESH), scenes=part("scenes", _SCENES),
+        trials=part("trials", _TRIALS), talk_h=share * _TALK_H,
     )  # fmt: skip
-    return Fed(source=source, clips=SceneClips(stage=stage, seed=seed), count=None, workers=workers)
 
 
-def of_dataset(source: Source, clips: DatasetClips, scenes: Fed | None, workers: int) -> Fed:
-    """The clips of a dataset; where scenes are given, a fifth as many of those besides."""
-    count = len(clips.recordings)
-    if scenes is None:
-        return Fed(source=source, clips=clips, count=count, workers=workers)
-    assert isinstance(scenes.clips, SceneClips)
-    source = replace(
-        source, made_from=f"{source.made_from}; {scenes.source.made_from}",
-        licences=tuple(dict.fromkeys([*source.licences, *scenes.source.licences])),
-    )  # fmt: skip
-    joined = JoinedClips(dataset=clips, scenes=scenes.clips)
-    return Fed(source=source, clips=joined, count=count + round(_OWN_SHARE * count), workers=workers)
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a run is gone about."""
+
+    effort: Effort = field(default_factory=effort)
+    stages: Stages = field(default_factory=Stages)
+    target_per_hour: float = 0.5
+    """False accepts that are aimed at."""
 
 
-def train_to_the_end(recipe: Recipe, out: Path, fed: Fed, validation: Validation) -> None:
-    """Train to the end, from the checkpoint if there is one."""
+def train_to_the_end(
+    recipe: Recipe, out: Path, fed: Fed, validation: Callable[[], Validation], plan: Plan | None = None
+) -> None:
+    """Train to the end, from the checkpoint if there is one; the steps are those that a budget has time for.
+
+    A run that was begun is finished as it was begun, whatever the budget.
+    """
     import torch
 
-    from kws.examples import Examples
-    from kws.train import CHECKPOINT, Training
+    from kws.train import Training, begun
 
+    plan = plan or Plan()
     make_folder(out)
     if fed.count is None and fed.workers:  # threads that wait for a core that a worker has are far slower
         torch.set_num_threads(max(1, torch.get_num_threads() - fed.workers))
-    training = Training(recipe, fed.source, out)
-    clips, count, workers = fed.clips, fed.count, fed.workers
-    if (out / CHECKPOINT).exists():
+    training, theirs = None, begun(out, recipe)
+    if theirs is not None:
+        training = Training(theirs if plan.stages.budget else recipe, fed.source, out)
         training.resume()
-        click.echo(f"going on from step {training.step} of {recipe.steps}", err=True)
-    try:
-        examples = Examples(count or _POOL)
-        first = 0 if count else training.step * _FRESH
-        every_core = (os.cpu_count() or 1) if workers else 0
-        for heard in _heard(clips, recipe, first, count or _POOL, every_core, label="clips"):
-            examples.add(heard)
-        fresh = None if count else _heard(clips, recipe, first + _POOL, recipe.steps * _FRESH, workers)
-        training.run(examples, fresh, validation)
-    except KeyboardInterrupt:
-        click.echo(f"\nkws: stopped at step {training.step}; run the same command again to go on.", err=True)
-        sys.exit(130)
+        click.echo(f"going on from step {training.step} of {training.recipe.steps}", err=True)
+    if training is None or training.step < training.recipe.steps:
+        with stoppable(plan.stages):
+            training = _train(training, recipe, out, fed, validation(), plan)
     best = training.best
     click.echo(
         f"{fed.source.word}: validation FRR {100 * best.frr:.1f} % at {best.false_accepts_per_hour:.2f} false accepts "
-        f"an hour ({validation.hours:.2f} h)"
+        "an hour",
+        err=True,
     )
 
 
-def _heard(
-    clips: Clips, recipe: Recipe, first: int, count: int, workers: int, label: str = ""
-) -> Iterator[list[Heard]]:
-    """Frames and events of clips in order, eight at a time, made by worker processes."""
-    from torch.utils.data import DataLoader, Subset
-    from tqdm import tqdm
+def _train(
+    training: Training | None, recipe: Recipe, out: Path, fed: Fed, validation: Validation, plan: Plan
+) -> Training:
+    """The run, a new one if there is none, trained to its end."""
+    from kws.train import Training
 
-    from kws.examples import FeatureClips
-    from synth.crew import one_thread
+    effort, stages = plan.effort, plan.stages
+    count = fed.count or effort.pool
+    first = 0 if training is None or fed.count else training.step * effort.fresh
+    every_core = (os.cpu_count() or 1) if fed.workers else 0
+    examples, clip_s = _first_clips(Kitchen(clips=fed.clips, recipe=recipe, workers=every_core), first, count, stages)
+    if training is None:
+        if stages.budget:
+            recipe = _fitted(recipe, fed, examples, plan, clip_s * max(1, every_core))
+        training = Training(recipe, fed.source, out)
+    kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=fed.workers, batch=effort.fresh)
+    fresh = None if fed.count else kitchen.serve(first + count, training.recipe.steps * effort.fresh)
+    bar = stages.bar("training", training.recipe.steps, "step", done=training.step)
+    training.run(examples, fresh, validation, bar)
+    return training
 
-    featured = FeatureClips(clips=clips, front_end=recipe.front_end, count=first + count)
-    numbered: Any = Subset(featured, range(first, first + count))
-    loader: Any = DataLoader(
-        numbered, batch_size=_FRESH, num_workers=workers, collate_fn=list, worker_init_fn=_quietly,
-        multiprocessing_context="forkserver" if workers else None, prefetch_factor=16 if workers else None,
-    )  # fmt: skip
-    bar = tqdm(total=count, unit="clip", desc=label, disable=not label, dynamic_ncols=True)
-    with one_thread():
-        batches = iter(loader)
-    with bar:
-        for heard in batches:
-            yield heard
+
+def _first_clips(kitchen: Kitchen, first: int, count: int, stages: Stages) -> tuple[Examples, float]:
+    """So many clips, fewer if a budget has no time for them; and the seconds from one to the next."""
+    from kws.examples import Examples
+
+    examples, clip_s = Examples(count), 0.0
+    begun_s = time.monotonic()
+    with stages.bar("scenes", count, "clip") as bar:
+        for heard in kitchen.serve(first, count):
             bar.update(len(heard))
+            examples.add(heard)
+            if len(examples) == len(heard):
+                begun_s = time.monotonic()  # what came before was the start of the workers
+            else:
+                clip_s = (time.monotonic() - begun_s) / (len(examples) - kitchen.batch)
+            if len(examples) >= kitchen.recipe.batch and _is_late(stages):
+                break
+    return examples, clip_s
 
 
-def _quietly(_worker: int) -> None:
-    """A worker leaves Ctrl-C to the trainer, and the other core to it, and ends when it does."""
-    import signal
-    import threading
-    from multiprocessing import parent_process
-
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    trainer = parent_process()
-    assert trainer is not None
-    threading.Thread(target=_end_with, args=(trainer.join,), daemon=True).start()
+def _is_late(stages: Stages) -> bool:
+    """Whether so much of a budget is spent that scenes must do."""
+    budget = stages.budget
+    return budget is not None and budget.left_s < 60 * budget.minutes * (1 - _POOL_SHARE)
 
 
-def _end_with(ended: Callable[[], None]) -> None:
-    """End this process once another has, which torch does not notice from behind a fork server."""
-    ended()
-    os._exit(1)
+def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: float) -> Recipe:
+    """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of a core."""
+    import tempfile
+
+    from kws.train import Training
+
+    assert plan.stages.budget is not None
+    with tempfile.TemporaryDirectory() as folder:
+        step_s = Training(recipe, fed.source, Path(folder)).pace_s(examples)
+    feed_s = plan.effort.fresh * clip_s
+    pace_s = max(step_s, feed_s / fed.workers) if fed.workers else step_s + feed_s
+    return shortened(recipe, plan.stages.budget.steps(pace_s, recipe.steps))
 
 
-def scene_validation(material: Material, recipe: Recipe, workers: int) -> Validation:
-    """Scenes in voices nobody trained on: each of the first stage holds the word once, none of the second does.
+def shortened(recipe: Recipe, steps: int) -> Recipe:
+    """The recipe for fewer steps, with all that is counted in steps."""
+    return replace(
+        recipe, steps=steps, warm_up=min(recipe.warm_up, steps // 6), average=min(recipe.average, 1 - 10 / steps),
+        validate_every=min(recipe.validate_every, math.ceil(steps / 3)),
+    )  # fmt: skip
 
-    The second has other words and sentences, but nothing made to sound like the word: a rate of false accepts an hour
-    is one of common talk, and a threshold that keeps out a near-miss every two seconds keeps out the word.
-    """
+
+def scene_validation(material: Material, recipe: Recipe, workers: int, plan: Plan | None = None) -> Validation:
+    """Scenes with the word in voices nobody trained on, and talk: what people said, where enough of it is held out."""
     from kws.targets import POSITIVE
     from kws.validation import Utterance, Validation
     from synth.scene import Ranges
 
-    home = Ranges(recorded=0, wordless=0)
-    hear = material.stage(replace(home, positives=(0, 1)), "validation")
-    common = replace(home, positives=(1,), partial=0, swapped=0)
-    ignore = without_neighbours(material).stage(common, "validation")
+    plan = plan or Plan()
+    hear = material.stage(Ranges(recorded=0, wordless=0, positives=(0, 1)), "validation")
     validation = Validation(front_end=recipe.front_end, shape=recipe.shape)
-    for heard in _heard(SceneClips(stage=hear, seed=0), recipe, 0, _SCENES, workers, label="validation"):
-        for frames, rows in heard:
-            for start_s, end_s, _ in rows[rows[:, 2] == POSITIVE][:1]:
-                validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
-    for heard in _heard(SceneClips(stage=ignore, seed=1), recipe, 0, _SCENES, workers, label="validation"):
-        validation.add_negatives([frames for frames, rows in heard if len(rows) == 0])
+    scenes = plan.effort.scenes
+    held_out = material.held_out.get("validation")
+    with plan.stages.bar("validation", 2 * scenes, "clip") as bar:
+        for heard in Kitchen(clips=SceneClips(stage=hear, seed=0), recipe=recipe, workers=workers).serve(0, scenes):
+            for frames, rows in heard:
+                for start_s, end_s, _ in rows[rows[:, 2] == POSITIVE][:1]:
+                    validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
+            bar.update(len(heard))
+        if held_out is not None:
+            _add_talk(validation, held_out.talk, plan.effort.talk_h)
+        if validation.hours >= _ENOUGH_H:
+            validation.spoken_by_people = True
+            bar.update(scenes)
+            return validation
+        talk = SceneClips(stage=talk_stage(material, "validation"), seed=1)
+        for heard in Kitchen(clips=talk, recipe=recipe, workers=workers).serve(0, scenes):
+            validation.add_negatives([frames for frames, rows in heard if len(rows) == 0])
+            bar.update(len(heard))
     return validation
+
+
+def talk_stage(material: Material, split: Split) -> Stage:
+    """Scenes of other words and sentences, but of nothing made to sound like the word.
+
+    A rate of false accepts an hour is one of common talk, and a threshold that keeps out a near-miss every two seconds
+    keeps out the word.
+    """
+    from synth.scene import Ranges
+
+    common = Ranges(recorded=0, wordless=0, positives=(1,), partial=0, swapped=0)
+    return without_neighbours(material).stage(common, split)
 
 
 def without_neighbours(material: Material) -> Material:
@@ -253,7 +264,22 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
         start_s, end_s = PADDING_S + event.start, PADDING_S + event.end
         frames = log_mel(padded).astype(np.float16)
         validation.utterances.append(Utterance(frames=frames, start_s=start_s, end_s=end_s))
-    for path in audio_files(folder / "negatives"):
-        if path.relative_to(folder / "negatives").parts[0].startswith(SPEECH):
-            validation.add_negatives([log_mel(read_audio(path)).astype(np.float16)])
+    spoken = [
+        path for path in audio_files(folder / "negatives")
+        if path.relative_to(folder / "negatives").parts[0].startswith(SPEECH)
+    ]  # fmt: skip
+    _add_talk(validation, spoken)
     return validation
+
+
+def _add_talk(validation: Validation, paths: Sequence[Path], most_h: float = math.inf) -> None:
+    """Take in recorded talk, file by file until there are so many hours."""
+    import numpy as np
+
+    from kws.features import LogMel
+
+    log_mel = LogMel(validation.front_end)
+    for path in paths:
+        if validation.hours >= most_h:
+            return
+        validation.add_negatives([log_mel(read_audio(path)).astype(np.float16)])

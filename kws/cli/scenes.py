@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ class Material:
     own: tuple[Clip, ...]
     recordings: Recordings | None
     licences: tuple[str, ...]
+    held_out: dict[Split, Recordings] = field(default_factory=dict)
+    """Of what was recorded, what nothing is trained on."""
 
     def stage(self, ranges: Ranges, split: Split = "train") -> Stage:
         """Scenes of a split; what the user recorded belongs to training alone."""
@@ -164,30 +167,50 @@ class Material:
         return Stage(self.word, self.banks, own=own, recordings=recordings, split=split, ranges=ranges)
 
 
-def open_material(wanted: Wanted, workers: int) -> Material:
-    """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named."""
+def open_material(wanted: Wanted, workers: int, *, hold_out: bool = False, stages: Stages | None = None) -> Material:
+    """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named.
+
+    With `hold_out`, some of the recorded negatives are kept from training.
+    """
     from synth.casting import further_mouths
     from synth.corpus import own_clips
-    from synth.recorded import Recordings
 
     own: list[Clip] = []
     if wanted.positives:
         own, skipped = own_clips(wanted.word, wanted.positives, "train")
         _tell(wanted.positives, skipped)
         own += further_mouths(own, min(_OWN_MADE, 6 * len(own)), seed=0)
-    recordings = None
-    if wanted.negatives:
-        recordings = Recordings(wanted.negatives, without=wanted.word)
-        _tell(wanted.negatives, recordings.skipped)
-    banks = (*open_banks(wanted, workers), *_people(wanted, recordings))
+    recorded = _recorded(wanted, hold_out=hold_out)
+    recordings = recorded.pop("train", None)
+    banks = (*open_banks(wanted, workers, stages), *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
-    recorded = [
+    theirs = [
         f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place
     ]
     return Material(
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
-        licences=tuple(dict.fromkeys([*spoken, *recorded])),
+        licences=tuple(dict.fromkeys([*spoken, *theirs])), held_out=recorded,
     )  # fmt: skip
+
+
+def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
+    """The recorded negatives by split: all of them for training, or some held out."""
+    from synth.corpus import open_corpus
+    from synth.recorded import Recordings, parted
+    from synth.voices import Split
+
+    if not wanted.negatives:
+        return {}
+    corpus = open_corpus(wanted.negatives)
+    _tell(wanted.negatives, corpus.skipped)
+    if not hold_out:
+        return {"train": Recordings(corpus, without=wanted.word)}
+    corpus = parted(corpus)
+    return {
+        split: Recordings(corpus, without=wanted.word, split=split)
+        for split in get_args(Split)
+        if split == "train" or corpus.without(wanted.word, split)
+    }
 
 
 def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:
@@ -206,7 +229,7 @@ def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:
     return [Bank(word=wanted.word, language=wanted.language, clips=tuple(clips))] if clips else []
 
 
-def open_banks(wanted: Wanted, workers: int) -> tuple[Bank, ...]:
+def open_banks(wanted: Wanted, workers: int, stages: Stages | None = None) -> tuple[Bank, ...]:
     """The banks named, else a bank of the word; and the starter bank, unless they bring what is not the word."""
     from synth.bank import read_bank, starter_bank
 
@@ -214,7 +237,7 @@ def open_banks(wanted: Wanted, workers: int) -> tuple[Bank, ...]:
     if not any(bank.general for bank in banks):
         banks.append(starter_bank())
     if wanted.says or not any(_says(bank, wanted) for bank in banks):
-        banks = [read_bank(speak_bank(wanted, workers)), *(_without(bank, wanted.word) for bank in banks)]
+        banks = [read_bank(speak_bank(wanted, workers, stages)), *(_without(bank, wanted.word) for bank in banks)]
     return tuple(banks)
 
 
@@ -233,10 +256,8 @@ def _says(bank: Bank, wanted: Wanted) -> bool:
     )
 
 
-def speak_bank(wanted: Wanted, workers: int) -> Path:
+def speak_bank(wanted: Wanted, workers: int, stages: Stages | None = None) -> Path:
     """The folder of the word's bank, spoken now unless the cache holds it; a stop loses nothing."""
-    from tqdm import tqdm
-
     from kws.files import cache_folder
     from synth.bank import INDEX
     from synth.casting import Studio, bank_name, build_bank
@@ -246,13 +267,15 @@ def speak_bank(wanted: Wanted, workers: int) -> Path:
     folder = cache_folder() / "banks" / bank_name(brief, engines)
     if (folder / INDEX).is_file():
         return folder
-    bar: Any = None
+    doing, bar = "", None
     studio = Studio(engines=engines, transcribe=Espeak().phonemes, workers=workers)
     for progress in build_bank(folder, brief, studio):
-        if bar is None or bar.desc != progress.doing:
+        if doing != progress.doing:
             if bar is not None:
                 bar.close()
-            bar = tqdm(desc=progress.doing, total=progress.total, unit="utterance", dynamic_ncols=True)
+            doing, bar = progress.doing, (stages or Stages()).bar("bank", progress.total, "utterance")
+            bar.set_postfix_str(doing)
+        assert bar is not None
         bar.update(progress.done - bar.n)
     if bar is not None:
         bar.close()

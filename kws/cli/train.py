@@ -14,8 +14,9 @@ from kws.errors import Failure, Misuse
 from kws.events import read_manifest
 
 if TYPE_CHECKING:
-    from kws.cli.runs import Fed
+    from kws.cli.clips import Fed
     from kws.train import Source
+    from kws.validation import Validation
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -48,12 +49,15 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         scenes["language"] = made.source.language
     wanted = Wanted(word=made.source.word if made else (word or DEFAULT_WORD), **scenes)
     recipe = recipe_of(seed, target_fa, steps)
-    validation = recorded_validation(validation_folder, recipe) if validation_folder else None
-    recorded = made and validation and not wanted.positives
+    recorded = made and validation_folder and not wanted.positives
     material = None if recorded else open_material(wanted, max(1, workers))
-    if validation is None:
+
+    def validation() -> Validation:
+        if validation_folder:
+            return recorded_validation(validation_folder, recipe)
         assert material is not None
-        validation = scene_validation(material, recipe, workers)
+        return scene_validation(material, recipe, workers)
+
     train_to_the_end(recipe, out, _fed(made, wanted, material, seed, workers), validation)
     click.echo(f"write the detector with: kws export {out} {wanted.file_name}")
 
@@ -70,7 +74,7 @@ class _Made:
 
 def _fed(made: _Made | None, wanted: Wanted, material: Material | None, seed: int, workers: int) -> Fed:
     """The clips of a dataset, of scenes, or of both."""
-    from kws.cli.runs import DatasetClips, of_dataset, of_scenes
+    from kws.cli.clips import DatasetClips, of_dataset, of_scenes
 
     if not made:
         assert material is not None

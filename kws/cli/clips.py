@@ -1,0 +1,152 @@
+"""What a run is trained on: clips read or made, and the workers that make them.
+
+S samples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kws.audio import Samples, read_audio
+from kws.events import Event, Recording
+
+if TYPE_CHECKING:
+    from kws.cli.scenes import Material
+    from kws.examples import Clips, Heard
+    from kws.train import Recipe, Source
+    from synth.scene import Ranges
+    from synth.stage import Stage
+
+_BATCH = 8
+"""Clips given at a time, unless it is said otherwise."""
+_OWN_SHARE = 0.2
+"""Scenes with the user's own recordings beside a dataset, as a share of its clips."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetClips:
+    """The clips of a dataset on disk."""
+
+    recordings: tuple[Recording, ...]
+
+    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
+        recording = self.recordings[number]
+        return read_audio(recording.audio), recording.events
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneClips:
+    """Scenes, rendered when they are asked for."""
+
+    stage: Stage
+    seed: int
+
+    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
+        from synth.generate import perform
+
+        take = perform(self.stage, self.seed, number)
+        return take.samples, take.events
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedClips:
+    """A dataset's clips, and behind them scenes."""
+
+    dataset: DatasetClips
+    scenes: SceneClips
+
+    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) and events of a clip."""
+        stored = len(self.dataset.recordings)
+        return self.dataset(number) if number < stored else self.scenes(number - stored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fed:
+    """What is trained on."""
+
+    source: Source
+    clips: Clips
+    count: int | None
+    """Clips of a dataset; None for scenes without end."""
+    workers: int
+
+
+def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
+    """Scenes without end, rendered as they are needed."""
+    from kws.train import Source
+
+    stage = material.stage(ranges)
+    source = Source(
+        word=material.word, language=material.language, made_from=f"scenes of stage {stage.fingerprint}",
+        licences=material.licences,
+    )  # fmt: skip
+    return Fed(source=source, clips=SceneClips(stage=stage, seed=seed), count=None, workers=workers)
+
+
+def of_dataset(source: Source, clips: DatasetClips, scenes: Fed | None, workers: int) -> Fed:
+    """The clips of a dataset; where scenes are given, a fifth as many of those besides."""
+    count = len(clips.recordings)
+    if scenes is None:
+        return Fed(source=source, clips=clips, count=count, workers=workers)
+    assert isinstance(scenes.clips, SceneClips)
+    source = replace(
+        source, made_from=f"{source.made_from}; {scenes.source.made_from}",
+        licences=tuple(dict.fromkeys([*source.licences, *scenes.source.licences])),
+    )  # fmt: skip
+    joined = JoinedClips(dataset=clips, scenes=scenes.clips)
+    return Fed(source=source, clips=joined, count=count + round(_OWN_SHARE * count), workers=workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kitchen:
+    """Makes frames and events of clips, in worker processes or none."""
+
+    clips: Clips
+    recipe: Recipe
+    workers: int
+    batch: int = _BATCH
+
+    def serve(self, first: int, count: int) -> Iterator[list[Heard]]:
+        """Clips in order, from that number on."""
+        from torch.utils.data import DataLoader, Subset
+
+        from kws.examples import FeatureClips
+        from synth.crew import one_thread
+
+        featured = FeatureClips(clips=self.clips, front_end=self.recipe.front_end, count=first + count)
+        numbered: Any = Subset(featured, range(first, first + count))
+        several = bool(self.workers)
+        loader: Any = DataLoader(
+            numbered, batch_size=self.batch, num_workers=self.workers, collate_fn=list, worker_init_fn=_quietly,
+            multiprocessing_context="forkserver" if several else None, prefetch_factor=16 if several else None,
+        )  # fmt: skip
+        with one_thread():
+            batches = iter(loader)
+        yield from batches
+
+
+def _quietly(_worker: int) -> None:
+    """A worker leaves Ctrl-C to the trainer, and the other core to it, and ends when it does."""
+    import signal
+    import threading
+    from multiprocessing import parent_process
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    trainer = parent_process()
+    assert trainer is not None
+    threading.Thread(target=_end_with, args=(trainer.join,), daemon=True).start()
+
+
+def _end_with(ended: Callable[[], None]) -> None:
+    """End this process once another has, which torch does not notice from behind a fork server."""
+    ended()
+    os._exit(1)
