@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_engines import ToneEngine
 from small_bank import small_bank
 
 import kws
-from kws.audio import read_audio, write_audio
-from kws.cli import main
+from kws.audio import RATE_HZ, read_audio, write_audio
+from kws.cli import main, verdict
+from kws.cli.runs import recipe_of, scene_validation
+from kws.cli.scenes import Material
 from synth.bank import Bank
 from synth.casting import Brief
+from synth.conditions import CONDITIONS
+from synth.corpus import open_corpus
 from synth.neighbours import Amounts
+from synth.recorded import Recordings, parted
 from synth.voices import Engine
 
+REACHED = verdict.reached
 FEW = Amounts(**dict.fromkeys(asdict(Amounts()), 1))
 
 
@@ -47,6 +55,7 @@ def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kws.cli.runs._POOL", 8)
     monkeypatch.setattr("kws.cli.runs._SCENES", 4)
     monkeypatch.setattr("kws.cli.runs._TRIALS", 2)
+    monkeypatch.setattr("kws.cli.verdict.reached", lambda *_: "the verdict")
     monkeypatch.setattr("kws.cli.phrase.before_start", lambda _: "the doctor's word")
     monkeypatch.setattr("kws.cli.new.os.cpu_count", lambda: 1)
     monkeypatch.chdir(tmp_path)
@@ -64,15 +73,26 @@ def kws_new(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_one_command_makes_a_detector_of_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
     assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0
     said = capsys.readouterr()
+    assert said.out.startswith("'magic lantern' is ")
+    assert (tmp_path / "magic_lantern" / "verdict.txt").read_text().rstrip() in said.out
+    assert "4/6 training" in said.err
+    report = json.loads((tmp_path / "magic_lantern" / "report" / "report.json").read_text())
+    assert set(report["positives"]["groups"]["condition"]) == set(CONDITIONS)
+    assert set(report["positives"]["groups"].get("voice", {"tone:t"})) == {"tone:t"}, "the test voice alone"
+    assert report["positives"]["alike"]
+    assert report["negatives"]["speech"] is None, "no made voice passes for people"
     assert "hear it with: kws listen magic_lantern/magic_lantern.onnx" in said.out
     detector = kws.load(tmp_path / "magic_lantern" / "magic_lantern.onnx")
     assert detector.word == "magic lantern"
     assert detector.metadata["licences"] == ["tone: ours"]
     assert detector.metadata["language"] == "en-us"
+    monkeypatch.setattr("kws.cli.verdict.reached", lambda *_: "the verdict")
     assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0, "done again, it finds everything done"
-    assert "speaking" not in capsys.readouterr().err
+    again = capsys.readouterr().err
+    assert not any(stage in again for stage in ("1/6", "2/6", "3/6", "4/6"))
 
 
 def test_your_own_recordings_join_in(
@@ -114,3 +134,60 @@ def test_what_no_engine_can_say_is_told(
 ) -> None:
     assert kws_new(monkeypatch, "lantern", "--say", "/ʘ/", *options) == 1
     assert "could say 'lantern' as asked: respell it with --say" in capsys.readouterr().err
+
+
+def test_a_budget_finds_the_steps_and_a_begun_run_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stopped(KeyboardInterrupt):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    monkeypatch.setattr("kws.cli.stages._FEWEST_STEPS", 2)
+    monkeypatch.setattr("kws.train.Training.pace_s", lambda *_: 1e9)
+    with monkeypatch.context() as patched:
+        patched.setattr("kws.cli.verdict.reached", stop)
+        assert kws_new(monkeypatch, "lantern", "--budget", 0.5) == 130
+    assert "stopped at 5/6 export; run the same command again to go on" in capsys.readouterr().err
+    monkeypatch.setattr("kws.train.Training.pace_s", stop)
+    assert kws_new(monkeypatch, "lantern", "--budget", 0.5) == 0, "nothing is timed again"
+    said = capsys.readouterr()
+    assert "going on from step 2 of 2" in said.err
+    assert "the verdict" in said.out
+
+
+def test_steps_and_a_budget_exclude_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kws_new(monkeypatch, "lantern", "--budget", 3, "--steps", 10) == 2
+    assert "leave --steps or --budget out" in capsys.readouterr().err
+
+
+def test_the_doctor_only_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kws.cli.phrase.diagnosed", lambda wanted: f"{wanted.word} is fair")
+    assert kws_new(monkeypatch, "lantern", "--doctor") == 0
+    assert capsys.readouterr().out == "lantern is fair\n"
+    assert not (tmp_path / "lantern").exists()
+
+
+@pytest.mark.parametrize(("enough_h", "people"), [(0.0005, True), (1.0, False)])
+def test_talk_that_is_held_out_calibrates_and_too_little_is_joined_by_made_talk(
+    enough_h: float, people: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.cli.runs._ENOUGH_H", enough_h)
+    for number in range(10):
+        write_audio(tmp_path / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
+    held_out = Recordings(parted(open_corpus(tmp_path)), split="validation")
+    material = Material(
+        word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=None, licences=(),
+        held_out={"validation": held_out},
+    )  # fmt: skip
+    validation = scene_validation(material, recipe_of(1, 0.5, None), 0)
+    assert len(held_out.talk) == 2
+    assert validation.spoken_by_people is people
+    recorded_h = 2 / 3600
+    assert validation.hours == pytest.approx(recorded_h, rel=0.1) if people else validation.hours > 2 * recorded_h

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kws.examples import Examples
     from kws.train import Recipe, Training
     from kws.validation import Validation
+    from synth.bank import Bank, Clip
     from synth.stage import Stage
     from synth.voices import Split
 
@@ -237,10 +238,16 @@ def talk_stage(material: Material, split: Split) -> Stage:
 
 
 def without_neighbours(material: Material) -> Material:
-    """Without the clips that sound like the word or hold it."""
-    near = {"near-miss", "containing"}
+    """Without the clips that sound like the word or hold it; what sounds like another bank's word is common talk."""
+    word = material.word.casefold()
+
+    def is_near(clip: Clip, bank: Bank) -> bool:
+        text = clip.text.casefold()
+        holds = word in text and text != word
+        return holds or (clip.kind in {"near-miss", "containing"} and bank.word.casefold() == word)
+
     banks = [
-        replace(bank, clips=tuple(clip for clip in bank.clips if clip.kind not in near)) for bank in material.banks
+        replace(bank, clips=tuple(clip for clip in bank.clips if not is_near(clip, bank))) for bank in material.banks
     ]
     return replace(material, banks=tuple(banks))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kws.cli.scenes import Material
     from kws.report import Heard, Positives, Report
     from synth.bank import Clip
+    from synth.conditions import Noises
     from synth.recorded import Recordings
     from synth.stage import Stage
     from synth.trials import Dataset
@@ -39,6 +40,8 @@ _TOLD = {
 }  # fmt: skip
 _GOOD, _USABLE = (0.02, 0.08), 0.08
 """Shares missed: nearby and in the hardest condition of a good detector, nearby of a usable one."""
+_BABBLE_H, _BABBLE_FILES = 0.2, 20
+"""Held out talk that serves as babble: so many files at most, none longer, for all are held in memory."""
 _NAMED = 6
 """Near-misses told by name."""
 _FEW_HOURS = 3.0
@@ -103,25 +106,21 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it
         return Basis(voices=0, says="No voice is left here that it was not made with."), []
-    voices, datasets = _said(stage, folder, effort)
+    voices, datasets = _said(stage, folder, held_out, effort)
     if hours < _ENOUGH_H and (talk := _talk(material, folder / "negatives" / _MADE, effort.scenes)):
         says.append(talk[0])
         datasets.append(talk[1])
     return Basis(voices=voices, says=" ".join(says)), datasets
 
 
-def _said(stage: Stage, folder: Path, effort: Effort) -> tuple[int, list[Dataset]]:
+def _said(stage: Stage, folder: Path, held_out: Recordings | None, effort: Effort) -> tuple[int, list[Dataset]]:
     """The word in each condition, by how many voices, and its near-misses one by one."""
-    from synth.conditions import TALKERS
-    from synth.trials import Trial, by_speaker, made_noises, plan_trials, seeded, trials_of
+    from synth.trials import Trial, by_speaker, plan_trials, seeded, trials_of
 
     voices = by_speaker(clip for clip in stage.clips if clip.kind == "positive")
     neural = {name: clips for name, clips in voices.items() if not name.startswith("espeak:")}
     voices = neural or voices
-    others = [clip for clip in stage.clips if clip.kind in {"negative", "sentence"}]
-    if len(others) < TALKERS:
-        others = [clip for clip in stage.clips if clip.kind != "positive"] or list(stage.clips)
-    noises = made_noises(folder / "noise", others, _SEED)
+    noises = _noises(stage, folder / "noise", held_out)
     trials = trials_of(voices, math.ceil(effort.trials / len(voices)), "test")
     datasets = plan_trials(folder / "positives", trials, noises, _SEED)
     alike = _alike(stage.clips)
@@ -129,6 +128,19 @@ def _said(stage: Stage, folder: Path, effort: Effort) -> tuple[int, list[Dataset
     near = [Trial(name=("alike", number), clip=alike[number]) for number in chosen]
     singly = plan_trials(folder / "positives", near, noises, _SEED, ("clean",))
     return len(voices), datasets + [replace(one, folder=folder / "positives" / _ALIKE) for one in singly]
+
+
+def _noises(stage: Stage, folder: Path, held_out: Recordings | None) -> Noises:
+    """Babble of people where enough of their recordings are held out, otherwise of made voices; made music."""
+    from synth.conditions import TALKERS, Noises
+    from synth.trials import made_noises
+
+    others = [clip for clip in stage.clips if clip.kind in {"negative", "sentence"}]
+    if len(others) < TALKERS:
+        others = [clip for clip in stage.clips if clip.kind != "positive"] or list(stage.clips)
+    made = made_noises(folder, others, _SEED)
+    people = [path for path in (held_out.talk if held_out else []) if _hours(path) <= _BABBLE_H][:_BABBLE_FILES]
+    return made if len(people) < TALKERS else Noises(people, [tune.path for tune in made.music])
 
 
 def _alike(clips: Sequence[Clip]) -> list[Clip]:
