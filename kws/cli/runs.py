@@ -190,7 +190,8 @@ def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: fl
 def shortened(recipe: Recipe, steps: int) -> Recipe:
     """The recipe for fewer steps, with all that is counted in steps."""
     return replace(
-        recipe, steps=steps, warm_up=min(recipe.warm_up, steps // 6), average=min(recipe.average, 1 - 10 / steps),
+        recipe, steps=steps, warm_up=min(recipe.warm_up, max(1, steps // 6)),
+        average=min(recipe.average, max(0.5, 1 - 10 / steps)),
         validate_every=min(recipe.validate_every, math.ceil(steps / 3)),
     )  # fmt: skip
 

@@ -276,9 +276,8 @@ def _confused(found: Positives, threshold: float) -> str:
     count, of = sum(sum(hits) for _, hits in taken), len(found.alike)
     if not taken:
         nearest = found.ranked_alike[0]
-        return (
-            f"none of {of} near-misses; {nearest.word!r} comes nearest ({nearest.best_score:.2f} of {threshold:.2f})."
-        )
+        score = f"score {nearest.best_score:.2f} of {threshold:.2f}"
+        return f"none of {of} near-misses; {nearest.word!r} comes nearest ({score})."
     names = ", ".join(f"{text!r} ({sum(hits)} of {len(hits)})" for text, hits in taken[:_NAMED])
     more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
     return f"{names}{more}: {count} of {of} near-misses taken for the word."
