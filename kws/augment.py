@@ -40,6 +40,11 @@ class Variety:
     """Level of the loud parts of the one over the other's."""
     gain_db: float = 10.0
     """Level change, either way."""
+    dynamics: tuple[float, float] = (0.8, 1.7)
+    """Power to which the envelope is raised: voices made by machine speak more evenly than people."""
+    halting: float = 0.33
+    """Share of words with a halt in them, as people make between the words of a phrase and at a stop."""
+    halt_s: tuple[float, float] = (0.02, 0.25)
     masked_bands: int = 6
     """Widest run of mel bands blanked (SpecAugment: D. Park et al., 2019)."""
 
@@ -51,6 +56,7 @@ def stretches(
 
     The length is cut to what the shortest clip allows.
     """
+    clips = [_halting(frames, rows, hop_s, variety, rng) for frames, rows in clips]
     shortest = min(len(frames) for frames, _ in clips)
     slow, fast = variety.tempo
     length = min(length, int((shortest - 1) / fast) + 1)
@@ -77,7 +83,8 @@ def augmented(
     frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
 ) -> Tensor:
     """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean."""
-    changed = _overlaid(_tract(frames, front_end, variety, rng), eventless, variety, rng)
+    changed = _tract(_expanded(frames, variety, rng), front_end, variety, rng)
+    changed = _overlaid(changed, eventless, variety, rng)
     gain = _column(rng.uniform(-1, 1, len(frames)) * variety.gain_db * _NEPERS_PER_DB)
     changed = torch.logaddexp(changed + gain, torch.tensor(math.log(front_end.floor)))
     width = rng.integers(0, variety.masked_bands + 1, (len(frames), 1))
@@ -85,6 +92,32 @@ def augmented(
     band = np.arange(front_end.bands)
     masked = torch.from_numpy((band >= low) & (band < low + width))[:, None]
     return torch.where(masked, changed.mean(dim=(1, 2), keepdim=True), changed)
+
+
+def _halting(
+    frames: NDArray[np.float16], rows: NDArray[np.float32], hop_s: float, variety: Variety, rng: np.random.Generator
+) -> Heard:
+    """A clip (T, M) some of whose words halt at one of their quieter frames, and its events (E, 3) moved likewise."""
+    index, rows = np.arange(len(frames)), rows.copy()
+    for number in np.flatnonzero(rng.random(len(rows)) < variety.halting):
+        start_s, end_s, _ = rows[number]
+        first, last = (round((start_s + share * (end_s - start_s)) / hop_s) for share in (0.2, 0.8))
+        levels = frames[index[first:last]].max(axis=1)
+        if not len(levels):
+            continue
+        spot = first + int(rng.choice(np.argsort(levels)[: len(levels) // 4 + 1]))
+        held = round(rng.uniform(*variety.halt_s) / hop_s)
+        index = np.insert(index, spot, np.full(held, index[spot]))[: len(frames)]
+        rows[:, :2] += held * hop_s * (rows[:, :2] > spot * hop_s)
+    return frames[index], rows
+
+
+def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Tensor:
+    """Frames (B, T, M) whose level below the loud ones is raised to a power: above 1 soft ones become softer still."""
+    level = frames.logsumexp(dim=2, keepdim=True)
+    loud = torch.quantile(level, 0.97, dim=1, keepdim=True)
+    power = _column(rng.uniform(*variety.dynamics, len(frames)))
+    return frames + (power - 1) * (level - loud).clamp(max=0)
 
 
 def _tract(frames: Tensor, front_end: FrontEnd, variety: Variety, rng: np.random.Generator) -> Tensor:

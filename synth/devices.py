@@ -183,12 +183,6 @@ def levelled(samples: Samples, levelling: Levelling) -> Samples:
     return _scaled(samples, 10 ** (gain_db / 20))
 
 
-def expanded(samples: Samples, power: float) -> Samples:
-    """Samples (S,) whose envelope below its peak is raised to a power: above 1 soft sounds become softer still."""
-    level_db = _frame_levels_db(samples)
-    return _scaled(samples, 10 ** ((power - 1) * np.maximum(level_db - level_db.max(), _SILENT_DB) / 20))
-
-
 def gated(samples: Samples, gate_db: float) -> Samples:
     """Samples (S,) with zeros wherever no frame near by is within so many decibels of the loudest."""
     level_db = _frame_levels_db(samples)

@@ -51,11 +51,6 @@ class Ranges:
     negatives: tuple[int, int] = (2, 6)
     partial: float = 0.12
     """Share of the negatives that are a part of the word: its beginning or its end."""
-    halting: float = 0.35
-    """Share of words with a halt in them, which people make between the words of a phrase and at a stop."""
-    pause_s: Range = (0.02, 0.25)
-    dynamics: Range = (0.8, 1.7)
-    """Power to which the envelope of a word is raised: voices made by machine speak more evenly than people."""
     swapped: float = 0.03
     """Share of the negatives that are the word's end and then its beginning."""
     noises: tuple[float, ...] = (0.08, 0.52, 0.28, 0.12)
@@ -114,10 +109,6 @@ class Word:
     gain_db: float
     pieces: tuple[Range, ...] = ((0.0, 1.0),)
     """The shares of the spoken word that are heard, in this order."""
-    pause_s: float = 0.0
-    """Between two pieces; where they adjoin, at the quietest spot nearby."""
-    dynamics: float = 1.0
-    """Power to which its envelope is raised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +223,7 @@ def _draw_words(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> tuple[W
     for clip in chosen:
         word = _draw_word(rng, cast, ranges, clip, now_s)
         spoken = sum(end - start for start, end in word.pieces)
-        length_s = cast.seconds[word.clip] * spoken / word.pace + word.pause_s * (len(word.pieces) - 1)
+        length_s = cast.seconds[word.clip] * spoken / word.pace
         if now_s + length_s > ranges.duration_s - 0.4:
             continue
         words.append(word)
@@ -250,21 +241,16 @@ def _draw_word(rng: np.random.Generator, cast: Cast, ranges: Ranges, clip: int, 
     """A negative may instead become what is made from the word itself: a part of it, or its parts swapped."""
     word = Word(
         clip=clip, kind=cast.kinds[clip], text=cast.texts[clip], at_s=at_s, pace=rng.uniform(*ranges.pace),
-        gain_db=rng.uniform(*ranges.word_level_db), dynamics=rng.uniform(*ranges.dynamics),
+        gain_db=rng.uniform(*ranges.word_level_db),
     )  # fmt: skip
-    dice, share, cut = rng.random(), rng.uniform(0.25, 0.5), rng.uniform(0.2, 0.8)
-    if word.kind == "sentence":
+    dice, share, cut = rng.random(), rng.uniform(0.25, 0.5), rng.uniform(0.35, 0.65)
+    if word.kind in {"positive", "sentence"} or dice >= ranges.partial + ranges.swapped:
         return word
-    if word.kind != "positive" and dice < ranges.partial + ranges.swapped:
-        positive = _draw_positive(rng, cast, ranges)
-        word = replace(word, clip=positive, kind="near-miss", text=f"part of {cast.texts[positive]}")
-        if dice < ranges.partial:
-            return replace(word, pieces=((0.0, share),) if rng.random() < 0.5 else ((1 - share, 1.0),))
-        cut = rng.uniform(0.35, 0.65)
-        return replace(word, text=f"{cast.texts[positive]} with its parts swapped", pieces=((cut, 1.0), (0.0, cut)))
-    if rng.random() < ranges.halting:
-        return replace(word, pieces=((0.0, cut), (cut, 1.0)), pause_s=rng.uniform(*ranges.pause_s))
-    return word
+    positive = _draw_positive(rng, cast, ranges)
+    word = replace(word, clip=positive, kind="near-miss", text=f"part of {cast.texts[positive]}")
+    if dice < ranges.partial:
+        return replace(word, pieces=((0.0, share),) if rng.random() < 0.5 else ((1 - share, 1.0),))
+    return replace(word, text=f"{cast.texts[positive]} with its parts swapped", pieces=((cut, 1.0), (0.0, cut)))
 
 
 def _draw_noises(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> tuple[Noise, ...]:

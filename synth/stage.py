@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from kws.audio import RATE_HZ, Samples, active_rms, amplitude, frame_levels, rms, word_edges
+from kws.audio import RATE_HZ, Samples, active_rms, amplitude, rms, word_edges
 from kws.errors import Failure
 from kws.events import Event
 from synth.bank import Bank, Clip
-from synth.devices import Levelling, expanded, heard, levelled
+from synth.devices import Levelling, heard, levelled
 from synth.noises import coloured, effects, hum, music, white_noise
 from synth.recorded import BACKGROUND, Recordings
 from synth.rooms import convolved, diffuse_response, impulse_response
@@ -26,8 +26,6 @@ from synth.scene import Cast, Noise, Ranges, Scene, Word, draw_scene
 from synth.voices import Split
 
 _FADE_S = 0.008
-_HALT_WITHIN_S = 0.15
-"""Of where a halt was to be, the quietest spot is sought."""
 _TALKERS_APART_DB = 4.0
 """How much louder or softer than the middle one a talker may be."""
 _BROADCAST = Levelling(target_db=-20, most_db=20, release_db_s=40)
@@ -179,27 +177,15 @@ def _gain(sound: Samples, level_db: float) -> np.float32:
 
 
 def _uttered(samples: Samples, word: Word) -> Samples:
-    """A clip at the word's pace, cut to the pieces of the spoken word that are wanted, its envelope raised."""
+    """A clip at the word's pace, cut to the pieces of the spoken word that are wanted."""
     if word.pieces != Word.pieces:
         start_s, end_s = word_edges(samples)
-        pause = np.zeros(round(word.pause_s * word.pace * RATE_HZ), np.float32)
-        pieces: list[Samples] = []
+        pieces = []
         for shares in word.pieces:
-            first, last = (start_s + share * (end_s - start_s) for share in shares)
-            if word.pause_s:
-                first, last = (_quietest(samples, at_s) if start_s < at_s < end_s else at_s for at_s in (first, last))
-            pieces += [_faded(samples[round(first * RATE_HZ) : round(last * RATE_HZ)]), pause]
-        samples = np.concatenate(pieces[:-1])
-    return _at_pace(expanded(samples, word.dynamics), word.pace)
-
-
-def _quietest(samples: Samples, at_s: float) -> float:
-    """The middle of the quietest frame near a time in seconds."""
-    levels = frame_levels(samples)
-    per_s = RATE_HZ * len(levels) / len(samples)
-    first = max(0, round((at_s - _HALT_WITHIN_S) * per_s))
-    near = levels[first : round((at_s + _HALT_WITHIN_S) * per_s)]
-    return (first + int(np.argmin(near)) + 0.5) / per_s
+            first, last = (round((start_s + share * (end_s - start_s)) * RATE_HZ) for share in shares)
+            pieces.append(_faded(samples[first:last]))
+        samples = np.concatenate(pieces)
+    return _at_pace(samples, word.pace)
 
 
 def _at_pace(samples: Samples, pace: float) -> Samples:

@@ -13,7 +13,7 @@ from kws.config import FrontEnd
 from kws.features import LogMel, band_centres_hz
 
 HOP_S = 0.01
-STILL = Variety(focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0)
+STILL = Variety(focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0, dynamics=(1, 1), halting=0)
 FRONT_END = FrontEnd()
 
 
@@ -44,6 +44,31 @@ def test_a_focused_stretch_holds_a_whole_event() -> None:
     for seed in range(50):
         _, (rows,) = stretches([clicks(1.0, 4.0, 8.5)], 300, HOP_S, variety, np.random.default_rng(seed))
         assert ((rows[:, 0] >= -1e-4) & (rows[:, 1] <= 3.0)).any()
+
+
+def test_a_word_halts_where_it_is_quiet_and_what_follows_comes_later() -> None:
+    """The first word, from 1.5 to 2 s, is quiet for a tenth of a second."""
+    frames, rows = clicks(2.0, 6.0)
+    frames[145:202] = 0
+    frames[176:186] = -6
+    variety = replace(STILL, focus=0, halting=1, halt_s=(0.2, 0.2))
+    for seed in range(20):
+        changed, (moved,) = stretches([(frames, rows)], 900, HOP_S, variety, np.random.default_rng(seed))
+        quiet = np.flatnonzero(changed[0, 150:215, 0] < -5) + 150
+        assert (quiet[0], quiet[-1], len(quiet)) == (176, 205, 30)
+        assert moved[0, :2] == pytest.approx([1.5, 2.2], abs=0.011)
+        assert moved[1, 1] == pytest.approx(6.4, abs=0.02)
+        assert changed[0, round(moved[1, 1] / HOP_S), 0] == 0
+
+
+def test_an_envelope_raised_to_a_power_leaves_the_loud_and_lowers_the_soft() -> None:
+    frames = torch.full((1, 100, 40), -4.0)
+    frames[:, 50:] = 0.0
+    changed = augmented(
+        frames, np.zeros(1, bool), FRONT_END, replace(STILL, dynamics=(1.5, 1.5)), np.random.default_rng(0)
+    )
+    torch.testing.assert_close(changed[:, 50:], frames[:, 50:], atol=0.01, rtol=0)
+    torch.testing.assert_close(changed[:, :50], frames[:, :50] * 1.5, atol=0.01, rtol=0)
 
 
 def test_a_stretch_is_no_longer_than_the_shortest_clip_allows() -> None:

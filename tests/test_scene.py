@@ -91,31 +91,18 @@ def test_negatives_are_made_of_the_word_as_often_as_asked() -> None:
     """Of those that are neither positives nor sentences: parts and swaps, all near-misses."""
     words = [word for scene in drawn(SPOKEN) for word in scene.words if word.kind not in {"positive", "sentence"}]
     parts = [word for word in words if len(word.pieces) == 1 and word.pieces != ((0.0, 1.0),)]
-    swapped = [word for word in words if len(word.pieces) == 2 and not word.pause_s]
+    swapped = [word for word in words if len(word.pieces) == 2]
     for made, share in ((parts, SPOKEN.partial), (swapped, SPOKEN.swapped)):
         assert len(made) / len(words) == pytest.approx(share, abs=0.02)
         assert all(word.kind == "near-miss" and CAST.kinds[word.clip] == "positive" for word in made)
     assert all(word.pieces[0][0] == word.pieces[1][1] for word in swapped)
 
 
-@pytest.mark.parametrize("kind", ["positive", "near-miss"])
-def test_a_halt_tells_nothing_of_what_is_said(kind: str) -> None:
-    """Neither does the power to which an envelope is raised."""
-    words = [
-        word for scene in drawn(replace(SPOKEN, partial=0, swapped=0)) for word in scene.words if word.kind == kind
-    ]
-    halting = [word for word in words if word.pause_s]
-    assert len(halting) / len(words) == pytest.approx(SPOKEN.halting, abs=0.03)
-    assert all(SPOKEN.pause_s[0] <= word.pause_s <= SPOKEN.pause_s[1] for word in halting)
-    assert all(word.pieces[0][1] == word.pieces[1][0] for word in halting)
-    assert np.mean([word.dynamics for word in words]) == pytest.approx(np.mean(SPOKEN.dynamics), abs=0.03)
-
-
 def test_words_never_overlap() -> None:
     for scene in drawn(SPOKEN, count=400):
         for sooner, later in zip(scene.words, scene.words[1:], strict=False):
             spoken = sum(end - start for start, end in sooner.pieces) * CAST.seconds[sooner.clip] / sooner.pace
-            assert sooner.at_s + spoken + sooner.pause_s <= later.at_s + 1e-9
+            assert sooner.at_s + spoken <= later.at_s + 1e-9
 
 
 def test_scenes_without_the_word_are_recorded_or_else_made() -> None:

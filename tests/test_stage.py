@@ -229,37 +229,6 @@ def test_a_part_of_the_word_is_shorter(stage: Stage) -> None:
     assert half.end - half.start == pytest.approx(0.5 * (whole.end - whole.start), abs=0.03)
 
 
-@pytest.mark.parametrize("pace", [0.86, 1.18])
-def test_a_halting_word_has_a_silence_of_that_length_in_it(stage: Stage, pace: float) -> None:
-    halting = replace(GO, kind="near-miss", pieces=((0.0, 0.4), (0.4, 1.0)), pause_s=0.6, pace=pace)
-    take, whole = (stage.render(replace(QUIET, words=(word,))) for word in (halting, replace(GO, pace=pace)))
-    event = take.events[0]
-    levels = frame_levels(take.samples[round(event.start * RATE_HZ) : round(event.end * RATE_HZ)])
-    assert (levels < 1e-3 * levels.max()).sum() == pytest.approx(60, abs=3)
-    assert event.end - event.start == pytest.approx(whole.events[0].end - whole.events[0].start + 0.6, abs=0.03)
-
-
-def test_a_halt_comes_where_the_word_is_quietest_nearby(stage: Stage) -> None:
-    clip = replace(stage._clips[GO.clip], samples=stage._clips[GO.clip].samples.copy())
-    length_s, start_s = len(clip.samples) / RATE_HZ, word_edges(clip.samples)[0]
-    clip.samples[round(0.40 * len(clip.samples)) : round(0.45 * len(clip.samples))] *= 0.05
-    stage._clips[GO.clip] = clip
-    halting = replace(GO, pieces=((0.0, 0.5), (0.5, 1.0)), pause_s=0.3)
-    levels = frame_levels(stage.render(replace(QUIET, words=(halting,))).samples)[round(GO.at_s * 100) :]
-    silent = np.flatnonzero(levels[5:] < 1e-3 * levels.max()) + 5
-    assert 0.40 * length_s <= start_s + silent[0] / 100 <= 0.45 * length_s + 0.01
-
-
-def test_an_envelope_raised_to_a_power_keeps_the_peak_and_lowers_the_rest(stage: Stage) -> None:
-    even, uneven = (stage.render(replace(QUIET, words=(replace(GO, dynamics=power),))) for power in (1.0, 1.6))
-    spans = [
-        take.samples[round(take.events[0].start * RATE_HZ) : round(take.events[0].end * RATE_HZ)]
-        for take in (even, uneven)
-    ]
-    quiet, loud = ([np.quantile(frame_levels(span), share) for span in spans] for share in (0.3, 0.99))
-    assert quiet[1] / loud[1] < quiet[0] / loud[0]
-
-
 def test_swapped_parts_come_in_the_other_order(stage: Stage) -> None:
     """The word glides upwards: swapped, its beginning is higher than its end."""
     swapped = replace(GO, kind="near-miss", pieces=((0.5, 1.0), (0.0, 0.5)))
