@@ -34,6 +34,7 @@ from kws.files import append_line, write_whole
 from kws.loss import max_pooling_loss
 from kws.model import Net, State
 from kws.targets import Window, regions
+from kws.trunk import read_trunk
 from kws.validation import Score, Validation
 
 CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
@@ -63,6 +64,8 @@ class Recipe:
     validate_every: int = 300
     target_per_hour: float = 0.5
     seed: int = 1
+    trunk: bool = True
+    """Whether the net starts from what the trunk knows of phones."""
     front_end: FrontEnd = FrontEnd()
     shape: Shape = Shape()
     window: Window = Window()
@@ -100,6 +103,10 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.folder = recipe, source, folder
         self.net = Net(recipe.front_end, recipe.shape, recipe.dropout)
+        if recipe.trunk:
+            trunk = read_trunk()
+            trunk.start(self.net)
+            self.source = replace(source, licences=tuple(dict.fromkeys([*source.licences, *trunk.licences])))
         self.average = AveragedModel(
             self.net,
             multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
@@ -146,10 +153,9 @@ class Training:
 
     def pace_s(self, examples: Examples, steps: int = 4) -> float:
         """Seconds that a step takes, timed on a few: the weights learn from them, so ask a run that is thrown away."""
-        self._learn(examples)  # the first one warms up
+        self.learn(examples, 1)  # warms up
         begun_s = time.monotonic()
-        for _ in range(steps):
-            self._learn(examples)
+        self.learn(examples, steps)
         return (time.monotonic() - begun_s) / steps
 
     def resume(self) -> None:
@@ -170,6 +176,16 @@ class Training:
         torch.set_rng_state(state["torch_rng"])
         self.step, self.best, self._carried = state["step"], Standing(**state["best"]), state["carried"]
 
+    def learn(self, examples: Examples, steps: int) -> None:
+        """So many steps, without a validation."""
+        for _ in range(steps):
+            self._learn(examples)
+
+    def loss(self, logits: Tensor, asked: Tensor) -> Tensor:
+        """What is minimised, of logits (B, N) under `kws.targets.regions` (B, N)."""
+        second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
+        return max_pooling_loss(logits, asked, block=second)
+
     def _learning_rate(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.recipe.steps)))
@@ -180,8 +196,7 @@ class Training:
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
         self._carried = after.gru.detach()
-        second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
-        loss = max_pooling_loss(logits, asked, block=second)
+        loss = self.loss(logits, asked)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)

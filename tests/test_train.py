@@ -33,12 +33,18 @@ from synth.scene import Ranges
 from synth.stage import Stage
 
 RECIPE = Recipe(
-    steps=12, batch=8, warm_up=4, average=0.8, validate_every=6, shape=Shape(channels=16, hidden=16, layers=1)
+    steps=12,
+    batch=8,
+    warm_up=4,
+    average=0.8,
+    validate_every=6,
+    trunk=False,
+    shape=Shape(channels=16, hidden=16, layers=1),
 )
 SOURCE = Source(word="activate", made_from="tones", licences=("tones: ours",))
 EASY = Ranges(
     duration_s=4.0, snr_db=(20, 30), level_db=(-25, -15), positives=(0.3, 0.7), negatives=(1, 2), no_room=1,
-    halting=0, swapped=0, noises=(0.1, 0.9), wordless=0, device=NEUTRAL,
+    swapped=0, noises=(0.1, 0.9), wordless=0, device=NEUTRAL,
 )  # fmt: skip
 
 

@@ -1,0 +1,74 @@
+"""The ladder: rungs are measured once, and told as the mean of what was measured."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_scripts import run
+
+from kws.audio import RATE_HZ, write_audio
+from kws.events import MANIFEST, Event, Recording, to_line
+
+
+@pytest.fixture
+def folder(tmp_path: Path, draw: np.random.Generator) -> Path:
+    """Frames of a few scenes of "go", people saying it, and talk."""
+    word = tmp_path / "go"
+    word.mkdir()
+    np.save(word / "frames.npy", draw.normal(-5, 2, (6, 600, 40)).astype(np.float16))
+    rows = [np.array([[2.0, 2.6, 1]], np.float32)] * 4 + [np.zeros((0, 3), np.float32)] * 2
+    (word / "rows.pkl").write_bytes(pickle.dumps(rows))
+    for who in ("made", "people"):
+        dataset = tmp_path / who / "clean"
+        dataset.mkdir(parents=True)
+        recording = Recording(audio=dataset / "one.flac", duration=1.0, events=(Event(word="go", start=0.3, end=0.8),))
+        write_audio(recording.audio, draw.normal(0, 0.1, RATE_HZ).astype(np.float32))
+        (dataset / MANIFEST).write_text(to_line(recording, dataset) + "\n", encoding="utf-8")
+    (tmp_path / "talk" / "speech").mkdir(parents=True)
+    write_audio(tmp_path / "talk" / "speech" / "one.flac", draw.normal(0, 0.1, 4 * RATE_HZ).astype(np.float32))
+    return tmp_path
+
+
+def climb(folder: Path, *more: str) -> list[dict[str, object]]:
+    places = [f"--{name}={folder / place}" for name, place in
+              (("synthetic", "made"), ("people", "people"), ("talk", "talk"))]  # fmt: skip
+    done = run("ladder", str(folder), "climb", "go", *places, "--steps", "2", *more)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_rung_is_trained_measured_and_not_measured_again(folder: Path) -> None:
+    first = climb(folder, "--rungs", "small", "--seeds", "1")
+    assert [(line["rung"], line["seed"]) for line in first] == [("small", 1)]
+    assert set(first[0]["missed"]) == {"synthetic", "people"}  # type: ignore[call-overload]
+    assert first[0]["hours"] == pytest.approx(4 / 3600, rel=0.02)
+    again = climb(folder, "--rungs", "small", "each-step", "--seeds", "1")
+    assert again[:1] == first
+    assert [line["rung"] for line in again] == ["small", "each-step"]
+
+
+def test_the_report_tells_the_mean_over_conditions_and_seeds_and_draws_it(tmp_path: Path) -> None:
+    def line(seed: int, clean: float, far: float) -> str:
+        missed = {"people": {"clean": [clean] * 6, "far": [far] * 6}, "synthetic": {"clean": [0.01] * 6}}
+        return json.dumps({"word": "go", "rung": "recipe", "seed": seed, "steps": 10, "missed": missed}) + "\n"
+
+    (tmp_path / "results.jsonl").write_text(line(1, 0.1, 0.2) + line(2, 0.2, 0.3), encoding="utf-8")
+    done = run("ladder", str(tmp_path), "report")
+    assert done.returncode == 0, done.stderr
+    assert "| go | as it is (10 steps) | 2 | 20.0 / 20.0" in done.stdout
+    assert (tmp_path / "people.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["report"], "holds no results"), (["climb", "go", "--synthetic", "x", "--talk", "x"], "holds no frames")],
+)
+def test_what_is_missing_is_told_in_one_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:
+    done = run("ladder", str(tmp_path), *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
