@@ -17,6 +17,7 @@ from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.cli import main, verdict
 from kws.cli.runs import recipe_of, scene_validation
 from kws.cli.scenes import Material
+from kws.trunk import read_trunk
 from synth.bank import Bank
 from synth.casting import Brief
 from synth.conditions import CONDITIONS
@@ -87,7 +88,7 @@ def test_one_command_makes_a_detector_of_a_word(
     assert "hear it with: kws listen magic_lantern/magic_lantern.onnx" in said.out
     detector = kws.load(tmp_path / "magic_lantern" / "magic_lantern.onnx")
     assert detector.word == "magic lantern"
-    assert detector.metadata["licences"] == ["tone: ours"]
+    assert detector.metadata["licences"] == ["tone: ours", *read_trunk().licences]
     assert detector.metadata["language"] == "en-us"
     monkeypatch.setattr("kws.cli.verdict.reached", lambda *_: "the verdict")
     assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0, "done again, it finds everything done"
