@@ -386,7 +386,7 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path: Path,
             wait_for_clips(tmp_path, clips)
             run.kill()
         for line in (tmp_path / "manifest.jsonl").read_text().splitlines(keepends=True):
-            assert not line.endswith("\n") or json.loads(line)["audio"] in tree(tmp_path)
+            assert not line.endswith("\n") or (tmp_path / json.loads(line)["audio"]).is_file()
     run = start(tmp_path)
     assert "60 clips" in run.communicate()[0]
     assert tree(tmp_path) == uninterrupted
