@@ -12,7 +12,7 @@ from typing import Any
 from kws.config import Decision
 from kws.det import SPOKEN, Det, choose_threshold, poisson_interval, wilson
 from kws.export import export
-from kws.train import load_best
+from kws.train import load_average
 
 _PACKAGES = ("activate-kws", "torch", "numpy", "onnx")
 
@@ -26,8 +26,8 @@ class Released:
 
 
 def release(run: Path, detector: Path) -> Released:
-    """Write the best net of a run to a detector file. Raises Failure if there is none or it cannot be written."""
-    net, state = load_best(run)
+    """Write the averaged net of a run to a detector file. Raises Failure if there is none or it cannot be written."""
+    net, state = load_average(run)
     decision = Decision.from_json(state["decision"])
     det = Det.from_json(state["det"])
     about = {

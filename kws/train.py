@@ -1,7 +1,8 @@
 """Training: batches of clips, a loss, validation as it goes, and a run folder one can come back to.
 
-A run folder holds `checkpoint.pt` (all that is needed to go on), `best.pt` (the averaged weights that did best on
-validation, with their calibrated rule and DET) and `log.jsonl` (a line a validation).
+A run folder holds `checkpoint.pt` (all that is needed to go on), `average.pt` (the averaged weights as last validated,
+with their calibrated rule and DET) and `log.jsonl` (a line a validation). The last weights are kept, not those that did
+best on the way: over an hour or two of talk that would be a choice by luck.
 
 B clips, T frames, M mel bands, N steps.
 """
@@ -37,7 +38,7 @@ from kws.targets import Window, regions
 from kws.trunk import read_trunk
 from kws.validation import Score, Validation
 
-CHECKPOINT, BEST, LOG = "checkpoint.pt", "best.pt", "log.jsonl"
+CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour over which misses are averaged."""
 
@@ -89,7 +90,7 @@ class Standing:
     """What validation said of the weights."""
 
     mean_frr: float = math.inf
-    """Over several rates of false accepts: by it the best weights are chosen, as one rate rests on a few detections."""
+    """Over several rates of false accepts, as one rate rests on a few detections."""
     frr: float = math.inf
     """At the target's threshold."""
     false_accepts_per_hour: float = math.inf
@@ -116,7 +117,7 @@ class Training:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._learning_rate)
         self.rng = np.random.default_rng(recipe.seed)
         self.step = 0
-        self.best = Standing()
+        self.standing = Standing()
         self._carried: Tensor | None = None
 
     def run(
@@ -144,7 +145,7 @@ class Training:
     def save(self) -> None:
         """Write the checkpoint."""
         state = {
-            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "best": asdict(self.best),
+            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "standing": asdict(self.standing),
             "net": self.net.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
             "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
@@ -174,7 +175,7 @@ class Training:
         self.schedule.load_state_dict(state["schedule"])
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch_rng"])
-        self.step, self.best, self._carried = state["step"], Standing(**state["best"]), state["carried"]
+        self.step, self.standing, self._carried = state["step"], Standing(**state["standing"]), state["carried"]
 
     def learn(self, examples: Examples, steps: int) -> None:
         """So many steps, without a validation."""
@@ -236,9 +237,8 @@ class Training:
             mean_frr=float(np.mean([_frr(choose_threshold(det, rate)) for rate in _RATES])),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
-        if standing.mean_frr <= self.best.mean_frr:
-            self.best = standing
-            self._save_best(net, validation, det, choice)
+        self.standing = standing
+        self._save_average(net, validation, det, choice)
         line = {
             "step": self.step, "loss": round(loss, 4), **asdict(standing), "threshold": choice.threshold,
             "hours": round(validation.hours, 3), "utterances": len(validation.utterances),
@@ -246,7 +246,7 @@ class Training:
         append_line(self.folder / LOG, json.dumps(line))
         self.save()
 
-    def _save_best(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
+    def _save_average(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
         decision = Decision(threshold=choice.threshold, smoothing=self.recipe.smoothing)
         decision = replace(decision, lag_s=round(validation.lag_s(scorer(net), decision), 3))
         state = {
@@ -254,12 +254,13 @@ class Training:
             "decision": decision.to_json(), "det": det.to_json(), "caveat": choice.caveat,
             "spoken_by_people": validation.spoken_by_people,
         }  # fmt: skip
-        write_whole(self.folder / BEST, _packed(state))
+        write_whole(self.folder / AVERAGE, _packed(state))
 
     def _standing(self) -> str:
-        if math.isinf(self.best.mean_frr):
+        now = self.standing
+        if math.isinf(now.mean_frr):
             return ""
-        return f"validation FRR {100 * self.best.frr:.1f} % at {self.best.false_accepts_per_hour:.2f} false accepts/h"
+        return f"validation FRR {100 * now.frr:.1f} % at {now.false_accepts_per_hour:.2f} false accepts/h"
 
 
 def _frr(choice: Choice) -> float:
@@ -296,11 +297,11 @@ def begun(folder: Path, recipe: Recipe) -> Recipe | None:
     return replace(recipe, **{name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every")})
 
 
-def load_best(folder: Path) -> tuple[Net, dict[str, Any]]:
-    """The best net of a run and what is known of it. Raises Failure if the folder holds no finished validation."""
-    if not (folder / BEST).is_file():
-        raise Failure(f"{folder} holds no trained net ({BEST} is missing): train one with kws train --out {folder}.")
-    state = _unpacked(folder / BEST)
+def load_average(folder: Path) -> tuple[Net, dict[str, Any]]:
+    """The averaged net of a run and what is known of it. Raises Failure if the folder holds no finished validation."""
+    if not (folder / AVERAGE).is_file():
+        raise Failure(f"{folder} holds no trained net ({AVERAGE} is missing): train one with kws train --out {folder}.")
+    state = _unpacked(folder / AVERAGE)
     front_end = FrontEnd.from_json(state["recipe"]["front_end"])
     net = Net(front_end, Shape.from_json(state["recipe"]["shape"]))
     net.load_state_dict(state["net"])

@@ -25,7 +25,7 @@ from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.examples import Examples, FeatureClips
 from kws.release import release
-from kws.train import BEST, CHECKPOINT, LOG, Recipe, Source, Training, load_best
+from kws.train import AVERAGE, CHECKPOINT, LOG, Recipe, Source, Training, load_average
 from kws.validation import Utterance, Validation
 from synth.bank import write_bank
 from synth.devices import NEUTRAL
@@ -135,7 +135,7 @@ def test_a_released_detector_scores_as_the_trained_net(
 ) -> None:
     Training(RECIPE, SOURCE, tmp_path).run(examples, None, validation)
     release(tmp_path, tmp_path / "activate.onnx")
-    detector, (net, state) = kws.load(tmp_path / "activate.onnx"), load_best(tmp_path)
+    detector, (net, state) = kws.load(tmp_path / "activate.onnx"), load_average(tmp_path)
     samples, _ = Scenes()(3)
     with torch.no_grad():
         expected = torch.sigmoid(net(torch.from_numpy(detector.log_mel(samples))[None])[0])[0].numpy()
@@ -219,14 +219,14 @@ def test_scenes_stream_straight_into_training(sets: Path, tmp_path: Path, monkey
         ["--out", str(tmp_path / "run"), "--bank", str(sets / "bank"), "--steps", "2", "--workers", "0"],
     )
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "run" / BEST).is_file()
+    assert (tmp_path / "run" / AVERAGE).is_file()
 
 
 def test_your_own_recordings_join_a_dataset(sets: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     write_audio(tmp_path / "mine" / "a.flac", tone_word(220, 0.6, 2.0))
     kws_command(*train_command(sets, tmp_path / "run", "--steps", "2", "--positives", str(tmp_path / "mine")))
-    _, state = load_best(tmp_path / "run")
+    _, state = load_average(tmp_path / "run")
     assert "clips of seed 1 of stage" in state["made_from"]
     assert "; scenes of stage" in state["made_from"]
     assert "recordings in mine: as their makers allow" in state["licences"]

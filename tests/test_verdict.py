@@ -68,6 +68,7 @@ def test_none_heard_in_half_an_hour_is_told_as_a_bound_of_a_day() -> None:
 
 def test_more_false_accepts_than_aimed_at_are_said_first() -> None:
     first, *_ = told(report(said("clean", 0, 20), accepts=9, hours=2.0), BASIS)
+    assert first.startswith("'hey nova' is weak: about 0 of 100 missed")
     assert "9 false accepts in 2.00 h of talk, which is more than was aimed at" in first
     lines = "\n".join(told(report(said("clean", 0, 20), accepts=9, hours=2.0, name="speech_held_out"), BASIS))
     assert "people's talk, held out   108 (49-205): 9 in 2.00 h" in lines

@@ -13,7 +13,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("run", type=_PATH)
 @click.argument("detector", type=_PATH)
 def command(run: Path, detector: Path) -> None:
-    """Write the best net of the folder RUN to the file DETECTOR (.onnx)."""
+    """Write the averaged net of the folder RUN to the file DETECTOR (.onnx)."""
     from kws.errors import Misuse
     from kws.release import release
 

@@ -118,10 +118,10 @@ def train_to_the_end(
     if training is None or training.step < training.recipe.steps:
         with stoppable(plan.stages):
             training = _train(training, recipe, out, fed, validation(), plan)
-    best = training.best
+    standing = training.standing
     click.echo(
-        f"{fed.source.word}: validation FRR {100 * best.frr:.1f} % at {best.false_accepts_per_hour:.2f} false accepts "
-        "an hour",
+        f"{fed.source.word}: validation FRR {100 * standing.frr:.1f} % at "
+        f"{standing.false_accepts_per_hour:.2f} false accepts an hour",
         err=True,
     )
 

@@ -219,19 +219,22 @@ def told(report: Report, basis: Basis) -> Iterator[str]:
 def _plainly(report: Report) -> str:
     """What to expect, in one line."""
     parts = []
+    talk = (
+        next((one for one in report.negatives.classes if one.name != _BACKGROUND), None) if report.negatives else None
+    )
+    too_often = talk is not None and talk.interval[0] > report.target_per_hour
     if report.positives:
         shares = dict(_by_condition(report.positives))
         hardest = max(shares, key=lambda name: shares[name].frr)
         near = shares.get("clean", report.positives.total)
-        parts.append(f"{_grade(near, shares[hardest])}: about {_of_100(near)} of 100 missed nearby in quiet")
+        grade = "weak" if too_often else _grade(near, shares[hardest])
+        parts.append(f"{grade}: about {_of_100(near)} of 100 missed nearby in quiet")
         parts.append(f"{_of_100(shares[hardest])} where it is hardest ({_TOLD.get(hardest, hardest)})")
-    for heard in report.negatives.classes if report.negatives else ():
-        count = len(heard.accepts) or "no"
-        if heard.name != _BACKGROUND:
-            parts.append(f"{count} false accept{'' if count == 1 else 's'} in {heard.hours:.2f} h of talk")
-            if heard.interval[0] > report.target_per_hour:
-                parts.append("which is more than was aimed at")
-            break
+    if talk:
+        count = len(talk.accepts) or "no"
+        parts.append(f"{count} false accept{'' if count == 1 else 's'} in {talk.hours:.2f} h of talk")
+    if too_often:
+        parts.append("which is more than was aimed at")
     return f"{report.word!r} is {', '.join(parts)}." if report.positives else f"{report.word!r}: {', '.join(parts)}."
 
 
