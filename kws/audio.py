@@ -127,5 +127,15 @@ def active_rms(samples: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(active))))
 
 
+def duration_s(path: Path) -> float:
+    """Seconds of sound that a file's header promises; 0 if it cannot be read."""
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError):
+        return 0.0
+
+
 def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

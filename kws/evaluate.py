@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import RATE_HZ, Samples, amplitude, read_audio, word_edges
+from kws.audio import RATE_HZ, Samples, amplitude, duration_s, read_audio, word_edges
 from kws.config import Decision
 from kws.decision import Detection, moving_mean
 from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
@@ -322,7 +322,7 @@ class _Files:
     def __init__(self, paths: Sequence[Path], *, padding_s: float, shown: bool | Callable[[float], Any]) -> None:
         from tqdm import tqdm
 
-        self._left = padding_s + sum(_seconds(path) for path in paths) if shown else 0.0
+        self._left = padding_s + sum(duration_s(path) for path in paths) if shown else 0.0
         form = "listening {percentage:3.0f}%|{bar}| {elapsed}<{remaining}, {rate_fmt}"
         plain = partial(tqdm, unit=" s of sound", bar_format=form, disable=not shown)
         self._bar: Any = shown(self._left) if callable(shown) else plain(total=self._left)
@@ -349,12 +349,3 @@ class _Files:
                 self.skipped.append(str(failure))
                 continue
             yield number, samples
-
-
-def _seconds(path: Path) -> float:
-    import soundfile
-
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except (soundfile.LibsndfileError, RuntimeError):
-        return 0.0

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import RATE_HZ, Samples, resample
+from kws.audio import RATE_HZ, Samples, duration_s, resample
 from kws.errors import Failure
 from synth.corpus import Corpus, Spoken, name_in, open_corpus
 from synth.voices import Split
@@ -155,12 +155,7 @@ def _excerpt(path: Path, share: float, total: int) -> NDArray[np.int16]:
 @lru_cache(maxsize=4096)
 def _frames(path: Path) -> int:
     """Samples in a file at 16 kHz; 0 if it cannot be read."""
-    import soundfile
-
-    try:
-        return int(soundfile.info(str(path)).duration * RATE_HZ)
-    except (soundfile.LibsndfileError, RuntimeError):
-        return 0
+    return int(duration_s(path) * RATE_HZ)
 
 
 @lru_cache(maxsize=_KEPT)

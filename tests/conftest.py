@@ -1,4 +1,4 @@
-"""What several tests need: a small random detector, made without training, and a small disk."""
+"""What several tests need: a small random detector, made without training, a small disk, and eSpeak."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from kws.config import Decision, FrontEnd, Shape
 from kws.export import export
 from kws.model import Net
+from synth.espeak import Espeak
 
 # A job started in the background ignores Ctrl-C, and so would every command the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,3 +63,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small file system needs root")
     yield disk
     subprocess.run(["umount", disk], check=True)
+
+
+@pytest.fixture(scope="module")
+def espeak() -> Iterator[Espeak]:
+    """The speech engine, where it is installed."""
+    pytest.importorskip("espeakng_loader")
+    engine = Espeak()
+    yield engine
+    engine.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, fields
 from itertools import pairwise
 from pathlib import Path
@@ -27,14 +26,6 @@ from synth.voices import EngineMissing, Saying
 
 COUNTS = {"go": 3000, "going": 1500, "goal": 30, "computer": 50, "computers": 9, "the": 30000, "hey": 30, "nova": 1}
 SPOKEN = Frequencies(counts=COUNTS, total=1_000_000)
-
-
-@pytest.fixture(scope="module")
-def espeak() -> Iterator[Espeak]:
-    pytest.importorskip("espeakng_loader")
-    engine = Espeak()
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -20,13 +19,6 @@ WORDS = {
     "es": "llamar perro ayer niño guitarra espejo luz zapato juego chico agua ciudad huevo doble gente",
     "es-419": "llamar perro ayer niño luz zapato juego chico agua ciudad",
 }
-
-
-@pytest.fixture(scope="module")
-def espeak() -> Iterator[Espeak]:
-    engine = Espeak()
-    yield engine
-    engine.close()
 
 
 @pytest.mark.parametrize("accent", WORDS)

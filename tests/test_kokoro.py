@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -101,13 +100,6 @@ def official(folder: Path) -> Path:
     for voice in VOICES:
         (folder / "voices" / f"{voice}.bin").unlink()
     return folder
-
-
-@pytest.fixture(scope="module")
-def espeak() -> Iterator[Espeak]:
-    engine = Espeak()
-    yield engine
-    engine.close()
 
 
 def fed(engine: Kokoro, saying: Saying, voice: str, seed: int = 1) -> tuple[NDArray[np.float32], str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -38,14 +37,6 @@ zebra Z IY1 B R AH0
 """.strip().splitlines()
 ACTIVATE = phones("ˈæktᵻvˌe^ɪt")
 ASKED = [("activate", "en-us"), ("hey nova", "en-us"), ("Lampe", "de"), ("hola casa", "es")]
-
-
-@pytest.fixture(scope="module")
-def espeak() -> Iterator[Espeak]:
-    pytest.importorskip("espeakng_loader")
-    engine = Espeak()
-    yield engine
-    engine.close()
 
 
 @cache

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kws.audio import RATE_HZ
+from kws.audio import RATE_HZ, duration_s
 from kws.errors import Failure
 from kws.files import make_folder, write_whole
 
@@ -139,7 +139,9 @@ def _noises(stage: Stage, folder: Path, held_out: Recordings | None) -> Noises:
     if len(others) < TALKERS:
         others = [clip for clip in stage.clips if clip.kind != "positive"] or list(stage.clips)
     made = made_noises(folder, others, _SEED)
-    people = [path for path in (held_out.talk if held_out else []) if _hours(path) <= _BABBLE_H][:_BABBLE_FILES]
+    people = [path for path in (held_out.talk if held_out else []) if duration_s(path) <= 3600 * _BABBLE_H][
+        :_BABBLE_FILES
+    ]
     return made if len(people) < TALKERS else Noises(people, [tune.path for tune in made.music])
 
 
@@ -179,7 +181,7 @@ def _link(folder: Path, held_out: Recordings | None, most_h: float) -> float:
                 break
             make_folder(folder / name)
             _lay(path.resolve(), folder / name / f"{number:04d}_{path.name}")
-            hours[name] += _hours(path)
+            hours[name] += duration_s(path) / 3600
     return hours[_PEOPLE]
 
 
@@ -189,12 +191,6 @@ def _lay(path: Path, link: Path) -> None:
         link.symlink_to(path)
     except OSError:
         shutil.copyfile(path, link)
-
-
-def _hours(path: Path) -> float:
-    import soundfile
-
-    return float(soundfile.info(str(path)).duration) / 3600
 
 
 def told(report: Report, basis: Basis) -> Iterator[str]:
