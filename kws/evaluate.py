@@ -22,7 +22,8 @@ from kws.decision import Detection, moving_mean
 from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, audio_files, read_manifest
-from kws.report import PEAK_S, Curve, FalseAccept, Heard, Negatives, Positives, Report, Trial
+from kws.repeats import first_alike
+from kws.report import CONDITION, PEAK_S, VOICE, Curve, FalseAccept, Heard, Negatives, Positives, Report, Trial
 
 CHUNK = round(0.08 * RATE_HZ)
 PADDING_S = 2.0
@@ -123,7 +124,7 @@ def measure(
         target_per_hour=target_per_hour,
         tuned=choose_threshold(det, target_per_hour) if det.hours else None,
         skipped=tuple(files.skipped),
-        notes=tuple(_notes(detector, recordings, silent)),
+        notes=tuple(_notes(detector, recordings, said, silent)),
     )
 
 
@@ -184,6 +185,7 @@ def _hear_positives(
     """What was heard, and the misses (K,) of the sweep."""
     trials: list[Trial] = []
     alike: list[Trial] = []
+    words: dict[str, list[tuple[Trial, Samples]]] = {}
     stray, misses = 0, np.zeros(len(grid()), np.int64)
     for number, samples in files.read([recording.audio for recording in recordings]):
         recording = recordings[number]
@@ -196,6 +198,9 @@ def _hear_positives(
         said = [hit for hit in sound.detections if any(_within(hit, window) for window in windows)]
         for edge_s, window in zip(edges, windows, strict=True):
             trials.append(_trial(sound, said, recording, folder, edge_s))
+            if VOICE not in recording.about:  # people's recordings get copied, made ones do not
+                start, end = (round(second * RATE_HZ) for second in edge_s)
+                words.setdefault(str(recording.about.get(CONDITION)), []).append((trials[-1], samples[start:end]))
             misses += ~heard(sound.scores, window, sound.rule, grid())
         left = [hit for hit in sound.detections if hit not in said]
         others = _alike(recording)
@@ -207,7 +212,17 @@ def _hear_positives(
     if not trials:
         reason = files.skipped[-1] if files.skipped else "the word is said in none of them."
         raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {reason}")
-    return Positives(trials=tuple(trials), alike=tuple(alike), stray=stray), misses
+    return Positives(trials=tuple(trials), alike=tuple(alike), stray=stray, copies=_copies(words)), misses
+
+
+def _copies(words: dict[str, list[tuple[Trial, Samples]]]) -> frozenset[str]:
+    """The sources of utterances, by condition, that are copies of another: in one condition means in all."""
+    return frozenset(
+        said[number][0].source
+        for said in words.values()
+        for number, first in enumerate(first_alike([samples for _, samples in said]))
+        if first != number
+    )
 
 
 def _trial(
@@ -273,10 +288,17 @@ def _within(detection: Detection, window_s: tuple[float, float]) -> bool:
     return window_s[0] <= detection.time <= window_s[1]
 
 
-def _notes(detector: Listener, recordings: Sequence[Recording], silent: Negatives | None) -> Iterator[str]:
+def _notes(
+    detector: Listener, recordings: Sequence[Recording], said: Positives | None, silent: Negatives | None
+) -> Iterator[str]:
     words = {event.word for recording in recordings for event in recording.positives}
     if words and detector.word not in words:
         yield f'the positives say "{", ".join(sorted(words))}", but the detector listens for "{detector.word}"'
+    if said and said.copies:
+        yield (
+            f"{said.total.of - said.distinct.of} of the {said.total.of} utterances are copies of others: "
+            f"of the different ones {said.distinct.told('missed').strip()}"
+        )
     if silent and silent.speech is None:
         yield f"no class of negatives has a name that begins with {SPEECH}: the target and the DET are of human speech"
 

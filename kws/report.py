@@ -19,6 +19,8 @@ CONDITION = "condition"
 """What is known of an utterance that makes the headline: clean, in babble, far."""
 SOURCE = "source"
 """Likewise: the recording that an utterance was made from."""
+VOICE = "voice"
+"""Likewise: who spoke, if it was no person."""
 _DIGITS = 4
 
 
@@ -55,6 +57,11 @@ class Trial:
     """What was said, where it was not the word."""
     kind: str = "positive"
 
+    @property
+    def source(self) -> str:
+        """What it was made from, where that is known; else the utterance itself."""
+        return str(self.about.get(SOURCE) or f"{self.file} {self.start}")
+
     def to_json(self) -> dict[str, Any]:
         """All but the curve."""
         told = {
@@ -73,6 +80,8 @@ class Positives:
     """What sounds like the word and was said in these recordings: heard is wrongly heard."""
     stray: int = 0
     """Detections in these recordings that fell on no utterance."""
+    copies: frozenset[str] = frozenset()
+    """The sources of utterances that are copies of others."""
 
     @cached_property
     def ranked_alike(self) -> list[Trial]:
@@ -93,6 +102,12 @@ class Positives:
     def total(self) -> Share:
         """All utterances."""
         return Share(missed=len(self.misses), of=len(self.trials))
+
+    @property
+    def distinct(self) -> Share:
+        """The utterances without the copies."""
+        once = [trial for trial in self.trials if trial.source not in self.copies]
+        return Share(missed=sum(trial.detected is None for trial in once), of=len(once))
 
     @cached_property
     def misses(self) -> list[Trial]:
@@ -130,7 +145,8 @@ class Positives:
         found = self.breakdown
         groups = {key: {name: share.to_json() for name, share in told.items()} for key, told in found.groups.items()}
         return {
-            **self.total.to_json(), "latency_s": self.latency_s, "stray_detections": self.stray,
+            **self.total.to_json(), "distinct": self.distinct.to_json(), "latency_s": self.latency_s,
+            "stray_detections": self.stray,
             "worst_group": found.worst.to_json() if found.worst else None, "groups": groups,
             "keys_left_out": list(found.left_out), "misses": [trial.to_json() for trial in self.misses],
             "taken_for_the_word": {kind: _taken(share) for kind, share in self.taken.items()},

@@ -4,7 +4,7 @@ Its convolution and GRU told the phone of every step from thousands of made-up u
 and few voices. Why that helps: J. Lin et al., Training keyword spotters with limited and synthesized speech data,
 ICASSP 2020.
 
-B clips, N steps, E utterances of a clip, Q kinds of phones; kind 0 is none.
+B clips, N steps, P phones of a clip or an utterance, Q kinds of phones; kind 0 is none.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kws.errors import Failure
 from kws.model import Net
 
 SHIPPED = Path(__file__).with_name("trunk.pt")
-_LAG_S = 0.05
+LAG_S = 0.05
 """A step is told the phone of so long ago, which it has heard whole or nearly."""
 
 
@@ -77,19 +77,48 @@ def read_trunk(path: Path = SHIPPED) -> Trunk:
         ) from error
 
 
-def phone_loss(
-    logits: Tensor, rows: Sequence[NDArray[np.float32]], said: Sequence[Sequence[int]], times_s: NDArray[np.floating]
-) -> Tensor:
-    """Cross-entropy of logits (B, N, Q) with each step's phone, an utterance's phones spread evenly over it.
+def phone_loss(logits: Tensor, rows: Sequence[NDArray[np.float32]], times_s: NDArray[np.floating]) -> Tensor:
+    """Cross-entropy of logits (B, N, Q) with each step's phone.
 
-    `rows`: each clip's utterances (E, 3), of start, end and number in `said`, which holds their phones. `times_s`: the
-    seconds of sound behind each step (N,).
+    `rows`: each clip's phones (P, 3), of start, end and kind. `times_s`: the seconds of sound behind each step (N,).
     """
     kinds = np.zeros(logits.shape[:2], np.int64)
-    for clip, utterances in enumerate(rows):
-        for start_s, end_s, number in utterances:
-            phones = np.array(said[int(number)])
-            share = (times_s - _LAG_S - start_s) / (end_s - start_s)
-            inside = (share >= 0) & (share < 1)
-            kinds[clip, inside] = phones[(share[inside] * len(phones)).astype(np.int64)]
+    for clip, phones in enumerate(rows):
+        for start_s, end_s, kind in phones:
+            kinds[clip, (times_s >= start_s + LAG_S) & (times_s < end_s + LAG_S)] = int(kind)
     return functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(kinds).flatten(), label_smoothing=0.1)
+
+
+def spread(start_s: float, end_s: float, kinds: Sequence[int]) -> NDArray[np.float32]:
+    """Rows (P, 3) of the phones of an utterance, all equally long."""
+    edges_s = np.linspace(start_s, end_s, len(kinds) + 1)
+    return np.stack((edges_s[:-1], edges_s[1:], kinds), axis=1).astype(np.float32)
+
+
+def align(
+    scores: NDArray[np.floating], times_s: NDArray[np.floating], start_s: float, end_s: float, kinds: Sequence[int]
+) -> NDArray[np.float32]:
+    """Rows (P, 3) of the phones of an utterance where log probabilities (N, Q) of the phones are highest in all.
+
+    Each phone holds at least a step; before the first and after the last there may be none. Spread evenly where there
+    are fewer steps than phones. Source: A. Viterbi, Error bounds for convolutional codes, 1967.
+    """
+    inside = np.flatnonzero((times_s >= start_s + LAG_S) & (times_s < end_s + LAG_S))
+    if len(inside) < len(kinds):
+        return spread(start_s, end_s, kinds)
+    states = np.array([0, *kinds, 0])
+    emitted = scores[inside][:, states]
+    best = np.where(np.arange(len(states)) < 2, emitted[0], -np.inf)  # the silence before it may be left out
+    came = np.zeros(emitted.shape, bool)
+    for step in range(1, len(inside)):
+        before = np.concatenate(([-np.inf], best[:-1]))
+        came[step] = before > best
+        best = np.maximum(best, before) + emitted[step]
+    state = len(states) - (1 if best[-1] > best[-2] else 2)
+    path = np.zeros(len(inside), np.int64)
+    for step in range(len(inside) - 1, -1, -1):
+        path[step] = state
+        state -= int(came[step, state])
+    firsts = np.searchsorted(path, np.arange(1, len(states)))
+    edges_s = np.append(times_s[inside], times_s[inside[-1]] + times_s[1] - times_s[0])[firsts] - LAG_S
+    return np.stack((edges_s[:-1], edges_s[1:], kinds), axis=1).astype(np.float32)

@@ -13,12 +13,16 @@ from kws.config import FrontEnd, Shape
 from kws.errors import Failure
 from kws.model import Net
 from kws.train import Recipe
-from kws.trunk import phone_loss, read_trunk, trunk_of
+from kws.trunk import LAG_S, align, phone_loss, read_trunk, spread, trunk_of
 
 SMALL = Shape(channels=8, hidden=8, layers=1)
 TIMES_S = np.arange(100) * 0.03
-SAID = [[1, 2, 3], [4, 4, 1]]
-ROWS = [np.array([[0.3, 1.2, 0], [1.8, 2.7, 1]], np.float32)]
+ROWS = [np.array([[0.3, 0.6, 1], [0.6, 0.9, 2], [0.9, 1.2, 3], [1.8, 2.7, 4]], np.float32)]
+
+
+def during(start_s: float, end_s: float) -> np.ndarray:
+    """Which steps (N,) lie there."""
+    return (start_s <= TIMES_S) & (end_s > TIMES_S)
 
 
 def named(kinds: np.ndarray) -> torch.Tensor:
@@ -26,28 +30,40 @@ def named(kinds: np.ndarray) -> torch.Tensor:
     return 6.0 * functional.one_hot(torch.from_numpy(kinds)[None], 5).float()
 
 
-def heard(lag_s: float, rows: list[np.ndarray] = ROWS) -> np.ndarray:
+def heard(lag_s: float) -> np.ndarray:
     """The kinds (N,) named by somebody who takes so long."""
-    times_s = TIMES_S
-    kinds = np.zeros(len(times_s), np.int64)
-    for start_s, end_s, text in rows[0]:
-        for number, phone in enumerate(SAID[int(text)]):
-            low, high = (start_s + lag_s + (end_s - start_s) * (number + more) / 3 for more in (0, 1))
-            kinds[(times_s >= low) & (times_s < high)] = phone
+    kinds = np.zeros(len(TIMES_S), np.int64)
+    for start_s, end_s, kind in ROWS[0]:
+        kinds[during(start_s + lag_s, end_s + lag_s)] = int(kind)
     return kinds
 
 
 def test_the_loss_is_least_for_who_names_each_phone_a_moment_after_it_was_said() -> None:
-    losses = [float(phone_loss(named(heard(lag_s)), ROWS, SAID, TIMES_S)) for lag_s in (-0.2, 0.05, 0.3)]
+    losses = [float(phone_loss(named(heard(lag_s)), ROWS, TIMES_S)) for lag_s in (-0.2, 0.05, 0.3)]
     assert losses[1] < min(losses[0], losses[2])
-    silent = float(phone_loss(named(np.zeros(100, np.int64)), ROWS, SAID, TIMES_S))
+    silent = float(phone_loss(named(np.zeros(100, np.int64)), ROWS, TIMES_S))
     assert losses[1] < silent
 
 
-def test_an_utterance_that_began_before_the_clip_is_taught_from_where_it_stands() -> None:
-    rows = [np.array([[-0.6, 0.3, 0]], np.float32)]
-    right, wrong = named(heard(0.05, rows)), named(heard(0.35, rows))
-    assert float(phone_loss(right, rows, SAID, TIMES_S)) < float(phone_loss(wrong, rows, SAID, TIMES_S))
+def test_phones_are_first_thought_equally_long() -> None:
+    rows = spread(0.3, 1.2, [1, 2, 3])
+    assert rows == pytest.approx(ROWS[0][:3])
+
+
+@pytest.mark.parametrize("edges_s", [(0.3, 0.45, 1.0, 1.2), (0.6, 0.75, 0.81, 1.05), (0.3, 0.9, 1.05, 1.2)])
+def test_phones_are_found_where_they_are_named(edges_s: tuple[float, ...]) -> None:
+    scores = np.full((100, 5), -4.0)
+    scores[:, 0] = -1.0
+    for kind in (1, 2, 3):
+        scores[during(edges_s[kind - 1] + LAG_S, edges_s[kind] + LAG_S), kind] = -0.1
+    rows = align(scores, TIMES_S, 0.3, 1.2, [1, 2, 3])
+    assert rows[:, 2].tolist() == [1, 2, 3]
+    assert np.append(rows[:, 0], rows[-1, 1]) == pytest.approx(np.array(edges_s), abs=0.031)
+
+
+def test_more_phones_than_steps_are_spread() -> None:
+    kinds = [1, 2, 3, 4] * 10
+    assert align(np.zeros((100, 5)), TIMES_S, 0.3, 0.6, kinds) == pytest.approx(spread(0.3, 0.6, kinds))
 
 
 def test_a_net_starts_from_what_the_trunk_learnt_and_keeps_its_own_head(tmp_path: Path) -> None:
