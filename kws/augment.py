@@ -45,6 +45,11 @@ class Variety:
     halting: float = 0.33
     """Share of words with a halt in them, as people make between the words of a phrase and at a stop."""
     halt_s: tuple[float, float] = (0.02, 0.25)
+    alone: float = 0.2
+    """Share of clips with words of which one is left alone between silences: so people try a word out, and so their
+    recordings are cut."""
+    alone_db: tuple[float, float] = (30.0, 60.0)
+    """How far the sound before and after it is turned down."""
     masked_bands: int = 6
     """Widest run of mel bands blanked (SpecAugment: D. Park et al., 2019)."""
 
@@ -56,7 +61,7 @@ def stretches(
 
     The length is cut to what the shortest clip allows.
     """
-    clips = [_halting(frames, rows, hop_s, variety, rng) for frames, rows in clips]
+    clips = [_alone(*_halting(frames, rows, hop_s, variety, rng), hop_s, variety, rng) for frames, rows in clips]
     shortest = min(len(frames) for frames, _ in clips)
     slow, fast = variety.tempo
     length = min(length, int((shortest - 1) / fast) + 1)
@@ -110,6 +115,19 @@ def _halting(
         index = np.insert(index, spot, np.full(held, index[spot]))[: len(frames)]
         rows[:, :2] += held * hop_s * (rows[:, :2] > spot * hop_s)
     return frames[index], rows
+
+
+def _alone(
+    frames: NDArray[np.float16], rows: NDArray[np.float32], hop_s: float, variety: Variety, rng: np.random.Generator
+) -> Heard:
+    """A clip (T, M), in which sometimes all but one event is turned down, and the events (E, 3) that are left."""
+    if not len(rows) or rng.random() >= variety.alone:
+        return frames, rows
+    chosen = rows[rng.integers(len(rows))]
+    first, last = round(float(chosen[0]) / hop_s), round(float(chosen[1]) / hop_s)
+    hushed = frames - np.float16(rng.uniform(*variety.alone_db) * _NEPERS_PER_DB)
+    hushed[max(0, first) : last] = frames[max(0, first) : last]
+    return hushed, chosen[None]
 
 
 def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Tensor:

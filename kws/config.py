@@ -76,6 +76,8 @@ class Shape(_Record):
     """Frames from one step to the next."""
     hidden: int = 96
     layers: int = 2
+    members: int = 1
+    """Nets of these sizes that listen side by side; their logits are averaged."""
     floor_db: float = 25.0
     """What lies so far below the loudest frame of late is drowned, as by noise: it differs more between rooms, devices
     and recordings than between words."""

@@ -3,8 +3,9 @@
 The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames
 are ours to promise.
 
-Format 1: inputs `frames` (1, T, M), `loud` (1, W - 1), `conv` (1, frames kept, M) and `gru_0` .. `gru_{L-1}`
-(1, 1, H); outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free size taken as 0.
+Format 1: inputs `frames` (1, T, M), `loud` (1, W - 1), `conv` (1, frames kept, M) and `gru_0` .. (1, 1, H), one for
+each layer of each member; outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free
+size taken as 0.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from kws.config import Decision
 from kws.detector import FORMAT_VERSION
 from kws.features import LogMel
 from kws.files import write_whole
-from kws.model import Net
+from kws.model import Member, Net
 
 OPSET = 17
 _FLOAT = TensorProto.FLOAT
@@ -46,7 +48,7 @@ def export(path: Path, net: Net, word: str, decision: Decision, about: dict[str,
 
 def _graph(net: Net) -> onnx.GraphProto:
     shape, bands = net.shape, net.front_end.bands
-    states = ["gru_" + str(layer) for layer in range(shape.layers)]
+    states = [f"gru_{number}" for number in range(shape.members * shape.layers)]
     constants = {
         "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
         "one": np.array([1]), "far": np.array([np.iinfo(np.int64).max]),
@@ -102,30 +104,40 @@ def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
 
 def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
     """Convolution with the batch norm folded in, GRU layers, head."""
-    kernel, bias = _folded_convolution(net)
+    kernels, biases = zip(*(_folded_convolution(member) for member in net.members), strict=True)
+    heads = [_array(member.head.weight).T / len(kernels) for member in net.members]
     constants = {
-        "conv_w": kernel[:, None], "conv_b": bias, "unit": np.array([1]), "last": np.array([3]),
-        "head_w": _array(net.head.weight).T, "head_b": _array(net.head.bias), "row": np.array([1, -1]),
+        "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases), "unit": np.array([1]),
+        "last": np.array([3]), "head_w": np.concatenate(heads), "row": np.array([1, -1]),
+        "head_b": np.mean([_array(member.head.bias) for member in net.members], axis=0),
     }  # fmt: skip
+    firsts = [f"layer_{number}" for number in range(0, len(states), net.shape.layers)]
     nodes = [
         helper.make_node("Unsqueeze", ["window", "unit"], ["image"]),
         helper.make_node("Conv", ["image", "conv_w", "conv_b"], ["columns"], strides=[net.shape.stride, 1]),
         helper.make_node("Squeeze", ["columns", "last"], ["channels"]),
         helper.make_node("Relu", ["channels"], ["active"]),
-        helper.make_node("Transpose", ["active"], ["layer_0"], perm=[2, 0, 1]),
+        helper.make_node("Transpose", ["active"], ["turned"], perm=[2, 0, 1]),
+        helper.make_node("Split", ["turned"], firsts, axis=2),
     ]
-    for layer, name in enumerate(states):
-        weights = _gru_weights(net, layer)
+    tops = []
+    for number, name in enumerate(states):
+        member, layer = divmod(number, net.shape.layers)
+        top = layer == net.shape.layers - 1
+        above = f"top_{member}" if top else f"layer_{number + 1}"
+        tops += [above] if top else []
+        weights = _gru_weights(net.members[member].gru, layer)
         constants |= {f"{name}_{part}": weight for part, weight in weights.items()}
         nodes += [
             helper.make_node(
-                "GRU", [f"layer_{layer}", f"{name}_w", f"{name}_r", f"{name}_b", "", name],
-                [f"heard_{layer}", f"{name}_then"], hidden_size=net.shape.hidden, linear_before_reset=1,
+                "GRU", [f"layer_{number}", f"{name}_w", f"{name}_r", f"{name}_b", "", name],
+                [f"heard_{number}", f"{name}_then"], hidden_size=net.shape.hidden, linear_before_reset=1,
             ),
-            helper.make_node("Squeeze", [f"heard_{layer}", "unit"], [f"layer_{layer + 1}"]),
+            helper.make_node("Squeeze", [f"heard_{number}", "unit"], [above]),
         ]  # fmt: skip
     nodes += [
-        helper.make_node("MatMul", [f"layer_{len(states)}", "head_w"], ["product"]),
+        helper.make_node("Concat", tops, ["beside"], axis=2),
+        helper.make_node("MatMul", ["beside", "head_w"], ["product"]),
         helper.make_node("Add", ["product", "head_b"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
         helper.make_node("Reshape", ["probabilities", "row"], ["scores_then"]),
@@ -142,7 +154,7 @@ def _idle_branch(net: Net, states: list[str]) -> onnx.GraphProto:
     return helper.make_graph(nodes, "idle", [], outputs, [_constant("none", np.zeros((1, 0), np.float32))])
 
 
-def _folded_convolution(net: Net) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _folded_convolution(net: Member) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Kernel (C, K, M) and bias (C,) that take log-mel frames and give what the batch norm gives."""
     scale = _array(net.norm.weight) / np.sqrt(_array(net.norm.running_var) + net.norm.eps)
     weight = _array(net.filters).astype(np.float64) * scale[:, None, None]
@@ -150,14 +162,13 @@ def _folded_convolution(net: Net) -> tuple[NDArray[np.float32], NDArray[np.float
     return weight.transpose(0, 2, 1).astype(np.float32), bias.astype(np.float32)
 
 
-def _gru_weights(net: Net, layer: int) -> dict[str, NDArray[np.float32]]:
+def _gru_weights(gru: nn.GRU, layer: int) -> dict[str, NDArray[np.float32]]:
     """Torch orders the gates reset, update, new; ONNX update, reset, hidden."""
 
     def reorder(rows: Any) -> NDArray[np.float32]:
         reset, update, new = np.split(_array(rows), 3)
         return np.concatenate((update, reset, new))
 
-    gru = net.gru
     biases = [reorder(getattr(gru, f"bias_{side}_l{layer}")) for side in ("ih", "hh")]
     return {
         "w": reorder(getattr(gru, f"weight_ih_l{layer}"))[None],

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def max_pooling_loss(logits: Tensor, asked: Tensor, block: int) -> Tensor:
+def max_pooling_loss(logits: Tensor, asked: Tensor, block: int, negative_weight: float = 1.0) -> Tensor:
     """Loss of logits (B, N) under `kws.targets.regions` (B, N), negatives in blocks of so many steps.
 
-    The sum of the cross-entropies of every positive and every block of negatives, over the number of clips.
+    The sum of the cross-entropies of every positive, and of every block of negatives times their weight, over the
+    number of clips.
     """
     losses = [functional.softplus(-_best(logits, asked == number)) for number in range(1, int(asked.max()) + 1)]
-    losses.append(functional.softplus(_worst(logits, asked == 0, block)))
+    losses.append(negative_weight * functional.softplus(_worst(logits, asked == 0, block)))
     return torch.cat(losses).sum() / len(logits)
 
 

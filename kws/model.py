@@ -1,9 +1,10 @@
 """The net: a floor under the sound, Conv1D that shortens time, BatchNorm, GRU, one sigmoid a step.
 
-B clips, T frames, M mel bands, W frames among which the loudest is sought, N steps, C channels, H hidden units, L
-layers. It is causal and pads nothing: step n sees the frames up to n * stride + kernel - 1, so one pass over a clip
-equals any stream of it. The floor follows the level and a filter's weights sum to 0: a level is a constant added to
-log-mel frames, and changes nothing above the front end's floor.
+Several of them may listen side by side, trained on the same batches: each errs on other voices and sounds, and the
+mean of their logits on fewer. B clips, T frames, M mel bands, W frames among which the loudest is sought, P members, N
+steps, C channels, H hidden units, L layers. A net is causal and pads nothing: step n sees the frames up to n * stride +
+kernel - 1, so one pass over a clip equals any stream of it. The floor follows the level and a filter's weights sum to
+0: a level is a constant added to log-mel frames, and changes nothing above the front end's floor.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ class State:
     conv: Tensor
     """(B, frames still under the convolution, M)."""
     gru: Tensor
-    """(L, B, H)."""
+    """(P * L, B, H), member by member."""
 
 
-class Net(nn.Module):
-    """Log-mel frames in, one logit a step out."""
+class Member(nn.Module):
+    """One of the nets: from floored frames to logits."""
 
-    def __init__(self, front_end: FrontEnd, shape: Shape, dropout: float = 0.1) -> None:
+    def __init__(self, bands: int, shape: Shape, dropout: float) -> None:
         super().__init__()
-        self.front_end, self.shape = front_end, shape
-        self.conv = nn.Conv1d(front_end.bands, shape.channels, shape.kernel, stride=shape.stride, bias=False)
+        self.stride = shape.stride
+        self.conv = nn.Conv1d(bands, shape.channels, shape.kernel, stride=shape.stride, bias=False)
         self.norm = nn.BatchNorm1d(shape.channels)
         self.gru = nn.GRU(
             shape.channels, shape.hidden, shape.layers, batch_first=True, dropout=dropout if shape.layers > 1 else 0.0
@@ -48,28 +49,44 @@ class Net(nn.Module):
         """The convolution's weights (C, M, kernel), each filter's sum made 0, so that it is deaf to level."""
         return self.conv.weight - self.conv.weight.mean(dim=(1, 2), keepdim=True)
 
+    def forward(self, window: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, N) of frames (B, T, M), and the state (L, B, H) after them."""
+        columns = functional.conv1d(window.transpose(1, 2), self.filters, stride=self.stride)
+        hidden = torch.relu(self.norm(columns)).transpose(1, 2)
+        hidden, after = self.gru(self.dropout(hidden), state)
+        return self.head(self.dropout(hidden)).squeeze(-1), after
+
+
+class Net(nn.Module):
+    """Log-mel frames in, one logit a step and member out."""
+
+    def __init__(self, front_end: FrontEnd, shape: Shape, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.front_end, self.shape = front_end, shape
+        self.members = nn.ModuleList(Member(front_end.bands, shape, dropout) for _ in range(shape.members))
+
     def blank_state(self, clips: int) -> State:
         """The state before any sound, as the listener starts from."""
-        like = self.head.weight
+        like = next(self.parameters())
         return State(
             loud=like.new_zeros(clips, self.shape.loud_frames(self.front_end) - 1),
             conv=like.new_zeros(clips, 0, self.front_end.bands),
-            gru=like.new_zeros(self.shape.layers, clips, self.shape.hidden),
+            gru=like.new_zeros(self.shape.members * self.shape.layers, clips, self.shape.hidden),
         )
 
     def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits (B, N) of (B, T, M) frames and the state after them; no state means a blank one."""
+        """Logits (P, B, N) of (B, T, M) frames and the state after them; no state means a blank one."""
         state = self.blank_state(len(frames)) if state is None else state
         frames, loud = self._floored(frames, state.loud)
         window = torch.cat((state.conv, frames), dim=1)
         steps = self.shape.steps(window.shape[1])
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
-            return frames.new_zeros(len(frames), 0), State(loud=loud, conv=kept, gru=state.gru)
-        columns = functional.conv1d(window.transpose(1, 2), self.filters, stride=self.shape.stride)
-        hidden = torch.relu(self.norm(columns)).transpose(1, 2)
-        hidden, after = self.gru(self.dropout(hidden), state.gru)
-        return self.head(self.dropout(hidden)).squeeze(-1), State(loud=loud, conv=kept, gru=after)
+            return frames.new_zeros(self.shape.members, len(frames), 0), State(loud=loud, conv=kept, gru=state.gru)
+        states = state.gru.split(self.shape.layers)
+        heard = [member(window, own.contiguous()) for member, own in zip(self.members, states, strict=True)]
+        after = torch.cat([own for _, own in heard])
+        return torch.stack([logits for logits, _ in heard]), State(loud=loud, conv=kept, gru=after)
 
     def _floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) with the floor's power added, and the power (B, W - 1) of the last of them."""
@@ -79,6 +96,10 @@ class Net(nn.Module):
         track = torch.cat((loud, power.mean(dim=2)), dim=1)
         loudest = functional.max_pool1d(track[:, None], loud.shape[1] + 1, stride=1).transpose(1, 2)
         return (power + self.shape.floor_share * loudest).log(), track[:, frames.shape[1] :]
+
+    def scores(self, frames: Tensor) -> Tensor:
+        """Scores (B, N) in [0, 1] of (B, T, M) frames, from a blank state."""
+        return torch.sigmoid(self(frames)[0].mean(dim=0))
 
     @property
     def parameters_count(self) -> int:

@@ -57,6 +57,9 @@ class Recipe:
     """Steps over which the learning rate rises."""
     smoothing: int = 5
     """Steps whose scores the rule averages. The loss judges single steps: averaged there too, it gains nothing."""
+    negative_weight: float = 0.3
+    """Of a second of negatives in the loss, over a positive's. More of it, and people, whom no training voice quite
+    resembles, are given up sooner."""
     average: float = 0.99
     """Share of the old in the running average of the weights."""
     dropout: float = 0.1
@@ -183,9 +186,9 @@ class Training:
             self._learn(examples)
 
     def loss(self, logits: Tensor, asked: Tensor) -> Tensor:
-        """What is minimised, of logits (B, N) under `kws.targets.regions` (B, N)."""
+        """What is minimised, of one member's logits (B, N) under `kws.targets.regions` (B, N)."""
         second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
-        return max_pooling_loss(logits, asked, block=second)
+        return max_pooling_loss(logits, asked, second, self.recipe.negative_weight)
 
     def _learning_rate(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
@@ -197,15 +200,16 @@ class Training:
         self.net.train()
         logits, after = self.net(frames, self._initial_state(len(frames)))
         self._carried = after.gru.detach()
-        loss = self.loss(logits, asked)
+        loss = torch.stack([self.loss(own, asked) for own in logits]).sum()
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        for member in self.net.members:
+            torch.nn.utils.clip_grad_norm_(member.parameters(), 5.0)
         self.optimiser.step()
         self.schedule.step()
         self.average.update_parameters(self.net)
         self.step += 1
-        return float(loss.detach())
+        return float(loss.detach()) / len(logits)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""
@@ -281,7 +285,7 @@ def scorer(net: Net, batch: int = 64) -> Score:
             tracks = [torch.from_numpy(recordings[number]).float() for number in numbers]
             padded = pad_sequence(tracks, batch_first=True)
             with torch.inference_mode():
-                heard = torch.sigmoid(net(padded)[0]).numpy()
+                heard = net.scores(padded).numpy()
             for number, row in zip(numbers, heard, strict=True):
                 scores[number] = row[: net.shape.steps(len(recordings[number]))]
         return scores

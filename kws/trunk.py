@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,10 +41,11 @@ class Trunk:
     """One sentence for each source of sound."""
 
     def start(self, net: Net) -> None:
-        """Give a net the trunk's weights. Raises Failure if it has another shape or front end."""
-        if (net.front_end, net.shape) != (self.front_end, self.shape):
+        """Give each member of a net the trunk's weights. Raises Failure if it has another shape or front end."""
+        if (net.front_end, replace(net.shape, members=1)) != (self.front_end, self.shape):
             raise Failure("the trunk has another shape than the net: build it again with scripts/build_trunk.")
-        net.load_state_dict({name: weight.float() for name, weight in self.weights.items()}, strict=False)
+        for member in net.members:
+            member.load_state_dict({name: weight.float() for name, weight in self.weights.items()}, strict=False)
 
     def pack(self) -> bytes:
         """The trunk as a file."""
@@ -57,8 +58,9 @@ class Trunk:
 
 
 def trunk_of(net: Net, licences: tuple[str, ...]) -> Trunk:
-    """The trunk of a net: all but its head."""
-    weights = {name: weight for name, weight in net.state_dict().items() if not name.startswith("head.")}
+    """The trunk of a net of one member: all but its head."""
+    (member,) = net.members
+    weights = {name: weight for name, weight in member.state_dict().items() if not name.startswith("head.")}
     halved = {name: weight.half() if weight.is_floating_point() else weight for name, weight in weights.items()}
     return Trunk(front_end=net.front_end, shape=net.shape, weights=halved, licences=licences)
 

@@ -13,7 +13,9 @@ from kws.config import FrontEnd
 from kws.features import LogMel, band_centres_hz
 
 HOP_S = 0.01
-STILL = Variety(focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0, dynamics=(1, 1), halting=0)
+STILL = Variety(
+    focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0, dynamics=(1, 1), halting=0, alone=0
+)
 FRONT_END = FrontEnd()
 
 
@@ -59,6 +61,25 @@ def test_a_word_halts_where_it_is_quiet_and_what_follows_comes_later() -> None:
         assert moved[0, :2] == pytest.approx([1.5, 2.2], abs=0.011)
         assert moved[1, 1] == pytest.approx(6.4, abs=0.02)
         assert changed[0, round(moved[1, 1] / HOP_S), 0] == 0
+
+
+def test_one_word_is_left_alone_between_silences() -> None:
+    variety = replace(STILL, alone=1, alone_db=(30, 30))
+    chosen = set()
+    for seed in range(20):
+        frames, rows = clicks(2.0, 6.0)
+        frames[590:603] = frames[190:203] = -2
+        (changed,), ((row,),) = stretches([(frames, rows)], 900, HOP_S, variety, np.random.default_rng(seed))
+        end = round(row[1] / HOP_S)
+        chosen.add(end)
+        np.testing.assert_allclose(changed[end - 50 : end], frames[end - 50 : end])
+        hushed = np.r_[changed[: end - 50], changed[end + 1 :]]
+        np.testing.assert_allclose(hushed, np.r_[frames[: end - 50], frames[end + 1 :]] - 3 * np.log(10), atol=0.02)
+    assert chosen == {200, 600}
+    frames, rows = clicks()
+    np.testing.assert_array_equal(
+        stretches([(frames, rows)], 900, HOP_S, variety, np.random.default_rng(1))[0][0], frames
+    )
 
 
 def test_an_envelope_raised_to_a_power_leaves_the_loud_and_lowers_the_soft() -> None:

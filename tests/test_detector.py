@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 import kws
 from kws.audio import RATE_HZ
+from kws.config import Decision
 from kws.detector import Detector
+from kws.export import export
 from kws.features import LogMel
 from kws.model import Net
 
@@ -89,10 +92,27 @@ def test_torch_offline_equals_the_onnx_stream(detector: Detector, tiny_net: Net)
     samples = speech_like(8.0)
     frames = torch.from_numpy(LogMel(tiny_net.front_end)(samples))[None]
     with torch.no_grad():
-        offline = torch.sigmoid(tiny_net(frames)[0])[0].numpy()
+        offline = tiny_net.scores(frames)[0].numpy()
     chunks = list(range(1280, len(samples), 1280))
     scores = streamed(detector, samples, chunks)
     assert scores.std() > 0.01, "the net must say something for this to mean anything"
+    np.testing.assert_allclose(scores, offline, atol=1e-4)
+
+
+def test_members_side_by_side_give_the_mean_of_their_logits_streamed_and_offline(tiny_net: Net, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    trio = Net(tiny_net.front_end, replace(tiny_net.shape, members=3)).eval()
+    for member in trio.members:
+        member.head.weight.data.mul_(6)
+    export(tmp_path / "trio.onnx", trio, "test", Decision(threshold=0.5), {"language": "en"})
+    detector, samples = kws.load(tmp_path / "trio.onnx"), speech_like(4.0)
+    frames = torch.from_numpy(LogMel(trio.front_end)(samples))[None]
+    with torch.inference_mode():
+        logits, _ = trio(frames)
+        offline = torch.sigmoid(logits.mean(dim=0))[0].numpy()
+    assert logits.shape[:2] == (3, 1)
+    assert float(logits.std(dim=0).mean()) > 0.1, "members that agree show nothing"
+    scores = streamed(detector, samples, list(range(1280, len(samples), 1280)))
     np.testing.assert_allclose(scores, offline, atol=1e-4)
 
 
@@ -102,7 +122,7 @@ def test_torch_carries_state_as_the_stream_does(tiny_net: Net) -> None:
         whole, _ = tiny_net(frames)
         first, state = tiny_net(frames[:, :101])
         second, _ = tiny_net(frames[:, 101:], state)
-    torch.testing.assert_close(torch.cat((first, second), 1), whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat((first, second), 2), whole, atol=1e-5, rtol=0)
 
 
 def test_the_level_of_the_frames_changes_nothing(tiny_net: Net) -> None:

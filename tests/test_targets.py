@@ -71,6 +71,13 @@ def test_a_burst_of_false_steps_counts_once_a_block() -> None:
     assert loss_of(once, asked) == pytest.approx(loss_of(burst, asked), abs=1e-4)
 
 
+def test_negatives_weigh_what_they_are_told_to_and_positives_always_one() -> None:
+    logits, asked = torch.zeros(1, 66), torch.zeros(1, 66, dtype=torch.int64)
+    asked[0, 50] = 1
+    of = [float(max_pooling_loss(logits, asked, 33, weight)) for weight in (0.0, 0.5, 1.0)]
+    assert of == pytest.approx(np.log(2) * np.array([1, 2, 3]))
+
+
 def test_free_steps_cost_nothing() -> None:
     asked = np.full(99, -1, np.int8)
     asked[:33] = 0
