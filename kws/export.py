@@ -104,12 +104,12 @@ def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
 
 def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
     """Convolution with the batch norm folded in, GRU layers, head."""
-    kernels, biases = zip(*(_folded_convolution(member) for member in net.members), strict=True)
-    heads = [_array(member.head.weight).T / len(kernels) for member in net.members]
+    kernels, biases = zip(*(_folded_convolution(member) for member in net.nets), strict=True)
+    heads = [_array(member.head.weight).T / len(kernels) for member in net.nets]
     constants = {
         "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases), "unit": np.array([1]),
         "last": np.array([3]), "head_w": np.concatenate(heads), "row": np.array([1, -1]),
-        "head_b": np.mean([_array(member.head.bias) for member in net.members], axis=0),
+        "head_b": np.mean([_array(member.head.bias) for member in net.nets], axis=0),
     }  # fmt: skip
     firsts = [f"layer_{number}" for number in range(0, len(states), net.shape.layers)]
     nodes = [
@@ -126,7 +126,7 @@ def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
         top = layer == net.shape.layers - 1
         above = f"top_{member}" if top else f"layer_{number + 1}"
         tops += [above] if top else []
-        weights = _gru_weights(net.members[member].gru, layer)
+        weights = _gru_weights(net.nets[member].gru, layer)
         constants |= {f"{name}_{part}": weight for part, weight in weights.items()}
         nodes += [
             helper.make_node(

@@ -65,6 +65,11 @@ class Net(nn.Module):
         self.front_end, self.shape = front_end, shape
         self.members = nn.ModuleList(Member(front_end.bands, shape, dropout) for _ in range(shape.members))
 
+    @property
+    def nets(self) -> list[Member]:
+        """The members."""
+        return [member for member in self.members if isinstance(member, Member)]
+
     def blank_state(self, clips: int) -> State:
         """The state before any sound, as the listener starts from."""
         like = next(self.parameters())
@@ -83,8 +88,8 @@ class Net(nn.Module):
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
             return frames.new_zeros(self.shape.members, len(frames), 0), State(loud=loud, conv=kept, gru=state.gru)
-        states = state.gru.split(self.shape.layers)
-        heard = [member(window, own.contiguous()) for member, own in zip(self.members, states, strict=True)]
+        states = state.gru.unflatten(0, (self.shape.members, self.shape.layers)).unbind()
+        heard = [member(window, own) for member, own in zip(self.nets, states, strict=True)]
         after = torch.cat([own for _, own in heard])
         return torch.stack([logits for logits, _ in heard]), State(loud=loud, conv=kept, gru=after)
 

@@ -203,7 +203,7 @@ class Training:
         loss = torch.stack([self.loss(own, asked) for own in logits]).sum()
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        for member in self.net.members:
+        for member in self.net.nets:
             torch.nn.utils.clip_grad_norm_(member.parameters(), 5.0)
         self.optimiser.step()
         self.schedule.step()

@@ -44,7 +44,7 @@ class Trunk:
         """Give each member of a net the trunk's weights. Raises Failure if it has another shape or front end."""
         if (net.front_end, replace(net.shape, members=1)) != (self.front_end, self.shape):
             raise Failure("the trunk has another shape than the net: build it again with scripts/build_trunk.")
-        for member in net.members:
+        for member in net.nets:
             member.load_state_dict({name: weight.float() for name, weight in self.weights.items()}, strict=False)
 
     def pack(self) -> bytes:
@@ -59,7 +59,7 @@ class Trunk:
 
 def trunk_of(net: Net, licences: tuple[str, ...]) -> Trunk:
     """The trunk of a net of one member: all but its head."""
-    (member,) = net.members
+    (member,) = net.nets
     weights = {name: weight for name, weight in member.state_dict().items() if not name.startswith("head.")}
     halved = {name: weight.half() if weight.is_floating_point() else weight for name, weight in weights.items()}
     return Trunk(front_end=net.front_end, shape=net.shape, weights=halved, licences=licences)

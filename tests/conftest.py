@@ -33,8 +33,8 @@ def tiny_net() -> Net:
     torch.manual_seed(214)
     net = Net(FrontEnd(), Shape(channels=8, kernel=9, stride=3, hidden=8, layers=2)).eval()
     with torch.no_grad():
-        net.members[0].norm.running_var.copy_(torch.rand(8) + 0.5)
-        net.members[0].head.weight.mul_(6)
+        net.nets[0].norm.running_var.copy_(torch.rand(8) + 0.5)
+        net.nets[0].head.weight.mul_(6)
     return net
 
 

@@ -102,7 +102,7 @@ def test_torch_offline_equals_the_onnx_stream(detector: Detector, tiny_net: Net)
 def test_members_side_by_side_give_the_mean_of_their_logits_streamed_and_offline(tiny_net: Net, tmp_path: Path) -> None:
     torch.manual_seed(7)
     trio = Net(tiny_net.front_end, replace(tiny_net.shape, members=3)).eval()
-    for member in trio.members:
+    for member in trio.nets:
         member.head.weight.data.mul_(6)
     export(tmp_path / "trio.onnx", trio, "test", Decision(threshold=0.5), {"language": "en"})
     detector, samples = kws.load(tmp_path / "trio.onnx"), speech_like(4.0)

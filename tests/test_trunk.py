@@ -69,13 +69,13 @@ def test_more_phones_than_steps_are_spread() -> None:
 def test_a_net_starts_from_what_the_trunk_learnt_and_keeps_its_own_head(tmp_path: Path) -> None:
     torch.manual_seed(1)
     learnt, net = Net(FrontEnd(), SMALL), Net(FrontEnd(), SMALL)
-    learnt.members[0].norm.running_mean.fill_(0.5)
-    head = net.members[0].head.weight.clone()
+    learnt.nets[0].norm.running_mean.fill_(0.5)
+    head = net.nets[0].head.weight.clone()
     (tmp_path / "trunk.pt").write_bytes(trunk_of(learnt, ("tones: ours",)).pack())
     trunk = read_trunk(tmp_path / "trunk.pt")
     trunk.start(net)
     assert trunk.licences == ("tones: ours",)
-    assert torch.equal(net.members[0].head.weight, head)
+    assert torch.equal(net.nets[0].head.weight, head)
     for name in ("members.0.conv.weight", "members.0.gru.weight_hh_l0", "members.0.norm.running_mean"):
         assert torch.allclose(net.state_dict()[name], learnt.state_dict()[name], atol=1e-3)
 
