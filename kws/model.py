@@ -88,7 +88,7 @@ class Net(nn.Module):
         kept = window[:, steps * self.shape.stride :]
         if steps == 0:
             return frames.new_zeros(self.shape.members, len(frames), 0), State(loud=loud, conv=kept, gru=state.gru)
-        states = state.gru.unflatten(0, (self.shape.members, self.shape.layers)).unbind()
+        states = state.gru.reshape(self.shape.members, self.shape.layers, *state.gru.shape[1:]).unbind()
         heard = [member(window, own) for member, own in zip(self.nets, states, strict=True)]
         after = torch.cat([own for _, own in heard])
         return torch.stack([logits for logits, _ in heard]), State(loud=loud, conv=kept, gru=after)
