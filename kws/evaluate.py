@@ -22,7 +22,7 @@ from kws.decision import Detection, moving_mean
 from kws.det import Det, Rule, choose_threshold, false_accepts, grid, heard
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, audio_files, read_manifest
-from kws.repeats import first_alike
+from kws.repeats import copies
 from kws.report import CONDITION, PEAK_S, VOICE, Curve, FalseAccept, Heard, Negatives, Positives, Report, Trial
 
 CHUNK = round(0.08 * RATE_HZ)
@@ -185,7 +185,7 @@ def _hear_positives(
     """What was heard, and the misses (K,) of the sweep."""
     trials: list[Trial] = []
     alike: list[Trial] = []
-    words: dict[str, list[tuple[Trial, Samples]]] = {}
+    words: dict[str, list[tuple[str, Samples]]] = {}
     stray, misses = 0, np.zeros(len(grid()), np.int64)
     for number, samples in files.read([recording.audio for recording in recordings]):
         recording = recordings[number]
@@ -200,7 +200,9 @@ def _hear_positives(
             trials.append(_trial(sound, said, recording, folder, edge_s))
             if VOICE not in recording.about:  # people's recordings get copied, made ones do not
                 start, end = (round(second * RATE_HZ) for second in edge_s)
-                words.setdefault(str(recording.about.get(CONDITION)), []).append((trials[-1], samples[start:end]))
+                words.setdefault(str(recording.about.get(CONDITION)), []).append(
+                    (trials[-1].source, samples[start:end])
+                )
             misses += ~heard(sound.scores, window, sound.rule, grid())
         left = [hit for hit in sound.detections if hit not in said]
         others = _alike(recording)
@@ -212,17 +214,7 @@ def _hear_positives(
     if not trials:
         reason = files.skipped[-1] if files.skipped else "the word is said in none of them."
         raise Failure(f"none of the {len(recordings)} sound files in {folder} can be used: {reason}")
-    return Positives(trials=tuple(trials), alike=tuple(alike), stray=stray, copies=_copies(words)), misses
-
-
-def _copies(words: dict[str, list[tuple[Trial, Samples]]]) -> frozenset[str]:
-    """The sources of utterances, by condition, that are copies of another: in one condition means in all."""
-    return frozenset(
-        said[number][0].source
-        for said in words.values()
-        for number, first in enumerate(first_alike([samples for _, samples in said]))
-        if first != number
-    )
+    return Positives(trials=tuple(trials), alike=tuple(alike), stray=stray, copies=copies(words.values())), misses
 
 
 def _trial(

@@ -5,7 +5,7 @@ K recordings, S samples, T frames, B bands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,16 @@ _POOLED = 2
 """Frames, and bands, taken together."""
 _FRAMES = 512
 _LONGEST_S = 2.5
+
+
+def copies(conditions: Iterable[Sequence[tuple[str, Samples]]]) -> frozenset[str]:
+    """The sources, of (source, utterance) pairs by condition, that are copies of others: in one condition, in all."""
+    return frozenset(
+        said[number][0]
+        for said in conditions
+        for number, first in enumerate(first_alike([samples for _, samples in said]))
+        if first != number
+    )
 
 
 def first_alike(words: Sequence[Samples]) -> NDArray[np.int64]:

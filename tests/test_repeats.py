@@ -11,7 +11,7 @@ from test_evaluate import Ear, folder_of, sound, told
 
 from kws.audio import RATE_HZ, Samples
 from kws.evaluate import measure
-from kws.repeats import first_alike
+from kws.repeats import copies, first_alike
 
 
 def later(samples: Samples, seconds: float) -> Samples:
@@ -30,6 +30,12 @@ def test_silence_and_next_to_nothing_are_copies_of_nothing() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_are_no_copies(count: int) -> None:
     assert first_alike([murmur(1)] * count).tolist() == [0] * count
+
+
+def test_a_copy_in_one_condition_is_one_in_all() -> None:
+    clean = [("a", murmur(1)), ("b", 0.5 * murmur(1)), ("c", murmur(2))]
+    noisy = [("a", murmur(3)), ("b", murmur(4)), ("c", murmur(5))]
+    assert copies([clean, noisy]) == {"b"}
 
 
 def test_the_report_tells_how_many_are_different(tmp_path: Path) -> None:
