@@ -201,7 +201,7 @@ def _hear_positives(
             if VOICE not in recording.about:  # people's recordings get copied, made ones do not
                 start, end = (round(second * RATE_HZ) for second in edge_s)
                 words.setdefault(str(recording.about.get(CONDITION)), []).append(
-                    (trials[-1].source, samples[start:end])
+                    (trials[-1].source, samples[start:end].copy())
                 )
             misses += ~heard(sound.scores, window, sound.rule, grid())
         left = [hit for hit in sound.detections if hit not in said]

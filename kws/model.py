@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,6 +107,11 @@ class Net(nn.Module):
     def scores(self, frames: Tensor) -> Tensor:
         """Scores (B, N) in [0, 1] of (B, T, M) frames, from a blank state."""
         return torch.sigmoid(self(frames)[0].mean(dim=0))
+
+    def times_s(self, frames: int) -> NDArray[np.floating]:
+        """Seconds of sound behind each step (N,) of so many frames."""
+        steps = np.arange(self.shape.steps(frames))
+        return self.shape.first_score_s(self.front_end) + steps * self.shape.step_s(self.front_end)
 
     @property
     def parameters_count(self) -> int:

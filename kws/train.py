@@ -9,7 +9,6 @@ B clips, T frames, M mel bands, N steps.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import time
@@ -35,7 +34,7 @@ from kws.files import append_line, write_whole
 from kws.loss import max_pooling_loss
 from kws.model import Net, State
 from kws.targets import Window, regions
-from kws.trunk import read_trunk
+from kws.trunk import packed, read_trunk
 from kws.validation import Score, Validation
 
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
@@ -153,7 +152,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
             "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
         }  # fmt: skip
-        write_whole(self.folder / CHECKPOINT, _packed(state))
+        write_whole(self.folder / CHECKPOINT, packed(state))
 
     def pace_s(self, examples: Examples, steps: int = 4) -> float:
         """Seconds that a step takes, timed on a few: the weights learn from them, so ask a run that is thrown away."""
@@ -218,8 +217,7 @@ class Training:
         cut, events = stretches(clips, length, recipe.front_end.hop_s, recipe.variety, self.rng)
         eventless = np.array([len(rows) == 0 for _, rows in clips])
         frames = augmented(torch.from_numpy(cut), eventless, recipe.front_end, recipe.variety, self.rng)
-        steps = np.arange(recipe.shape.steps(frames.shape[1]))
-        times_s = recipe.shape.first_score_s(recipe.front_end) + steps * recipe.shape.step_s(recipe.front_end)
+        times_s = self.net.times_s(frames.shape[1])
         asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])
         return frames, torch.from_numpy(asked.astype(np.int64))
 
@@ -258,7 +256,7 @@ class Training:
             "decision": decision.to_json(), "det": det.to_json(), "caveat": choice.caveat,
             "spoken_by_people": validation.spoken_by_people,
         }  # fmt: skip
-        write_whole(self.folder / AVERAGE, _packed(state))
+        write_whole(self.folder / AVERAGE, packed(state))
 
     def _standing(self) -> str:
         now = self.standing
@@ -310,12 +308,6 @@ def load_average(folder: Path) -> tuple[Net, dict[str, Any]]:
     net = Net(front_end, Shape.from_json(state["recipe"]["shape"]))
     net.load_state_dict(state["net"])
     return net.eval(), state
-
-
-def _packed(state: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
 
 
 def _unpacked(path: Path) -> dict[str, Any]:

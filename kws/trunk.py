@@ -13,6 +13,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,12 +50,17 @@ class Trunk:
 
     def pack(self) -> bytes:
         """The trunk as a file."""
-        buffer = io.BytesIO()
-        torch.save({
+        return packed({
             "front_end": self.front_end.to_json(), "shape": self.shape.to_json(), "weights": self.weights,
             "licences": self.licences,
-        }, buffer)  # fmt: skip
-        return buffer.getvalue()
+        })  # fmt: skip
+
+
+def packed(state: dict[str, Any]) -> bytes:
+    """What torch.load reads, as a file to be written whole."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
 def trunk_of(net: Net, licences: tuple[str, ...]) -> Trunk:
