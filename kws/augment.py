@@ -17,6 +17,7 @@ from torch import Tensor
 from kws.config import FrontEnd
 from kws.examples import Heard
 from kws.features import band_centres_hz
+from kws.targets import heeded
 
 _NEPERS_PER_DB = math.log(10) / 10
 """Of power."""
@@ -29,7 +30,7 @@ class Variety:
     """What a stretch of a clip is drawn from."""
 
     focus: float = 0.8
-    """Share of stretches that lie about one of the clip's events, if it has any."""
+    """Share of stretches that lie about an utterance of the word or, where there is none, about another event."""
     tempo: tuple[float, float] = (0.7, 1.35)
     """Frames of the clip for one of the stretch, log-uniform: time alone is changed."""
     tract: tuple[float, float] = (0.87, 1.15)
@@ -45,9 +46,9 @@ class Variety:
     halting: float = 0.33
     """Share of words with a halt in them, as people make between the words of a phrase and at a stop."""
     halt_s: tuple[float, float] = (0.02, 0.25)
-    alone: float = 0.2
-    """Share of clips with words of which one is left alone between silences: so people try a word out, and so their
-    recordings are cut."""
+    alone: float = 0.3
+    """Share of clips with events of which one is left alone between silences, half the time the word: so people try a
+    word out, and so recordings and prompts are cut."""
     alone_db: tuple[float, float] = (30.0, 60.0)
     """How far the sound before and after it is turned down."""
     masked_bands: int = 6
@@ -71,7 +72,7 @@ def stretches(
         last = len(frames) - 1 - (length - 1) * tempo
         begin = rng.uniform(0, max(0.0, last))
         if len(rows) and rng.random() < variety.focus:
-            start_s, end_s, _ = rows[rng.integers(len(rows))]
+            start_s, end_s, _ = _one_of(rows, heeded(rows), rng)
             low, high = (end_s + _AFTER_S) / hop_s - (length - 1) * tempo, start_s / hop_s
             begin = min(max(0.0, rng.uniform(min(low, high), high)), max(0.0, last))
         at = np.minimum(begin + np.arange(length) * tempo, len(frames) - 1)
@@ -123,11 +124,17 @@ def _alone(
     """A clip (T, M), in which sometimes all but one event is turned down, and the events (E, 3) that are left."""
     if not len(rows) or rng.random() >= variety.alone:
         return frames, rows
-    chosen = rows[rng.integers(len(rows))]
+    chosen = _one_of(rows, heeded(rows) == (rng.random() < 0.5), rng)
     first, last = round(float(chosen[0]) / hop_s), round(float(chosen[1]) / hop_s)
     hushed = frames - np.float16(rng.uniform(*variety.alone_db) * _NEPERS_PER_DB)
     hushed[max(0, first) : last] = frames[max(0, first) : last]
     return hushed, chosen[None]
+
+
+def _one_of(rows: NDArray[np.float32], first: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
+    """One of those (E, 3) that come first, of any where there are none such."""
+    among = rows[first] if first.any() else rows
+    return among[rng.integers(len(among))]
 
 
 def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Tensor:

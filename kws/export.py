@@ -5,7 +5,7 @@ are ours to promise.
 
 Format 1: inputs `frames` (1, T, M), `loud` (1, W - 1), `conv` (1, frames kept, M) and `gru_0` .. (1, 1, H), one for
 each layer of each member; outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free
-size taken as 0.
+size taken as 0. Matrices lie in half precision in the file; the runtime computes with floats.
 """
 
 from __future__ import annotations
@@ -143,7 +143,11 @@ def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
         helper.make_node("Reshape", ["probabilities", "row"], ["scores_then"]),
     ]
     outputs = [_value("scores_then", [1, "N"]), *(_value(f"{name}_then", [1, 1, net.shape.hidden]) for name in states)]
-    return helper.make_graph(nodes, "step", [], outputs, [_constant(name, value) for name, value in constants.items()])
+    halves = [name for name, value in constants.items() if value.dtype == np.float32 and value.ndim > 1]
+    kept = [_constant(name, value) for name, value in constants.items() if name not in halves]
+    kept += [_constant(f"{name}_half", constants[name].astype(np.float16)) for name in halves]
+    widen = [helper.make_node("Cast", [f"{name}_half"], [name], to=_FLOAT) for name in halves]
+    return helper.make_graph([*widen, *nodes], "step", [], outputs, kept)
 
 
 def _idle_branch(net: Net, states: list[str]) -> onnx.GraphProto:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kws.events import Event
 
-POSITIVE, FREE = 1, 2
+POSITIVE, FREE, NEGATIVE = 1, 2, 3
 _CODES = {"positive": POSITIVE, "containing": FREE}
 
 
@@ -31,9 +31,14 @@ class Window:
 
 
 def coded(events: Sequence[Event]) -> NDArray[np.float32]:
-    """Events that matter to targets as rows (E, 3) of start, end and code; all other sound is simply negative."""
-    rows = [(event.start, event.end, _CODES[event.kind]) for event in events if event.kind in _CODES]
+    """Events as rows (E, 3) of start, end and code."""
+    rows = [(event.start, event.end, _CODES.get(event.kind, NEGATIVE)) for event in events]
     return np.array(rows, np.float32).reshape(-1, 3)
+
+
+def heeded(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which events (E,) are the word or hold it; all other sound is simply negative."""
+    return rows[:, 2] != NEGATIVE
 
 
 def regions(rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Window) -> NDArray[np.int8]:
@@ -43,7 +48,7 @@ def regions(rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Wi
     did is free; positives are numbered from 1 in the order given.
     """
     asked = np.zeros(len(times_s), np.int8)
-    whole = [(start_s, end_s, code if start_s >= 0 else FREE) for start_s, end_s, code in rows]
+    whole = [(start_s, end_s, code if start_s >= 0 else FREE) for start_s, end_s, code in rows[heeded(rows)]]
     for start_s, end_s, code in whole:
         low_s = end_s - window.free_before_s if code == POSITIVE else start_s
         asked[(times_s >= low_s) & (times_s <= end_s + window.free_after_s)] = -1

@@ -33,7 +33,7 @@ from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
 from kws.loss import max_pooling_loss
 from kws.model import Net, State
-from kws.targets import Window, regions
+from kws.targets import Window, heeded, regions
 from kws.trunk import packed, read_trunk
 from kws.validation import Score, Validation
 
@@ -215,7 +215,7 @@ class Training:
         recipe = self.recipe
         length = round(recipe.crop_s / recipe.front_end.hop_s)
         cut, events = stretches(clips, length, recipe.front_end.hop_s, recipe.variety, self.rng)
-        eventless = np.array([len(rows) == 0 for _, rows in clips])
+        eventless = np.array([not heeded(rows).any() for _, rows in clips])
         frames = augmented(torch.from_numpy(cut), eventless, recipe.front_end, recipe.variety, self.rng)
         times_s = self.net.times_s(frames.shape[1])
         asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])

@@ -11,6 +11,7 @@ import torch
 from kws.augment import Variety, augmented, stretches
 from kws.config import FrontEnd
 from kws.features import LogMel, band_centres_hz
+from kws.targets import NEGATIVE
 
 HOP_S = 0.01
 STILL = Variety(
@@ -80,6 +81,27 @@ def test_one_word_is_left_alone_between_silences() -> None:
     np.testing.assert_array_equal(
         stretches([(frames, rows)], 900, HOP_S, variety, np.random.default_rng(1))[0][0], frames
     )
+
+
+def test_half_the_time_the_word_is_left_alone_and_half_the_time_another() -> None:
+    frames, rows = clicks(2.0, 6.0, 8.0, 9.0)
+    rows[1:, 2] = NEGATIVE
+    variety = replace(STILL, alone=1)
+    left = [
+        stretches([(frames, rows)], 900, HOP_S, variety, np.random.default_rng(seed))[1][0][:, 2] for seed in range(300)
+    ]
+    assert all(len(codes) == 1 for codes in left)
+    assert np.mean([codes[0] == 1 for codes in left]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_stretch_lies_about_the_word_rather_than_another() -> None:
+    frames, rows = clicks(1.0, 4.0, 8.5)
+    rows[[0, 2], 2] = NEGATIVE
+    for seed in range(30):
+        _, (moved,) = stretches([(frames, rows)], 300, HOP_S, replace(STILL, focus=1), np.random.default_rng(seed))
+        start_s, end_s, _ = moved[1]
+        assert start_s >= -1e-4
+        assert end_s <= 3.0
 
 
 def test_an_envelope_raised_to_a_power_leaves_the_loud_and_lowers_the_soft() -> None:

@@ -20,6 +20,9 @@ from kws.export import export
 from kws.features import LogMel
 from kws.model import Net
 
+HALF = 1e-3
+"""How far scores may lie from torch's: the file's matrices are in half precision."""
+
 
 @pytest.fixture(scope="module")
 def detector(tiny_detector_path: Path) -> Detector:
@@ -96,7 +99,7 @@ def test_torch_offline_equals_the_onnx_stream(detector: Detector, tiny_net: Net)
     chunks = list(range(1280, len(samples), 1280))
     scores = streamed(detector, samples, chunks)
     assert scores.std() > 0.01, "the net must say something for this to mean anything"
-    np.testing.assert_allclose(scores, offline, atol=1e-4)
+    np.testing.assert_allclose(scores, offline, atol=HALF, rtol=0)
 
 
 def test_members_side_by_side_give_the_mean_of_their_logits_streamed_and_offline(tiny_net: Net, tmp_path: Path) -> None:
@@ -113,7 +116,7 @@ def test_members_side_by_side_give_the_mean_of_their_logits_streamed_and_offline
     assert logits.shape[:2] == (3, 1)
     assert float(logits.std(dim=0).mean()) > 0.1, "members that agree show nothing"
     scores = streamed(detector, samples, list(range(1280, len(samples), 1280)))
-    np.testing.assert_allclose(scores, offline, atol=1e-4)
+    np.testing.assert_allclose(scores, offline, atol=HALF, rtol=0)
 
 
 def test_torch_carries_state_as_the_stream_does(tiny_net: Net) -> None:

@@ -25,6 +25,7 @@ from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.examples import Examples, FeatureClips
 from kws.release import release
+from kws.targets import heeded
 from kws.train import AVERAGE, CHECKPOINT, LOG, Recipe, Source, Training, load_average
 from kws.validation import Utterance, Validation
 from synth.bank import write_bank
@@ -73,9 +74,9 @@ def validation() -> Validation:
     made = Validation(front_end=FrontEnd(), shape=RECIPE.shape)
     clips = FeatureClips(clips=Scenes("validation"), front_end=FrontEnd(), count=24)
     for frames, rows in (clips[number] for number in range(24)):
-        if len(rows):
-            made.utterances.append(Utterance(frames=frames, start_s=float(rows[0, 0]), end_s=float(rows[0, 1])))
-        else:
+        for start_s, end_s, _ in rows[heeded(rows)][:1]:
+            made.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
+        if not heeded(rows).any():
             made.add_negatives([frames])
     return made
 

@@ -198,7 +198,7 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
 
 def scene_validation(material: Material, recipe: Recipe, workers: int, plan: Plan | None = None) -> Validation:
     """Scenes with the word in voices nobody trained on, and talk: what people said, where enough of it is held out."""
-    from kws.targets import POSITIVE
+    from kws.targets import POSITIVE, heeded
     from kws.validation import Utterance, Validation
     from synth.scene import Ranges
 
@@ -221,7 +221,7 @@ def scene_validation(material: Material, recipe: Recipe, workers: int, plan: Pla
             return validation
         talk = SceneClips(stage=talk_stage(material, "validation"), seed=1)
         for heard in Kitchen(clips=talk, recipe=recipe, workers=workers).serve(0, scenes):
-            validation.add_negatives([frames for frames, rows in heard if len(rows) == 0])
+            validation.add_negatives([frames for frames, rows in heard if not heeded(rows).any()])
             bar.update(len(heard))
     return validation
 
