@@ -134,7 +134,8 @@ def _alone(
 def _one_of(rows: NDArray[np.float32], first: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
     """One of those (E, 3) that come first, of any where there are none such."""
     among = rows[first] if first.any() else rows
-    return among[rng.integers(len(among))]
+    chosen: NDArray[np.float32] = among[rng.integers(len(among))]
+    return chosen
 
 
 def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Tensor:

@@ -62,10 +62,12 @@ class Member(nn.Module):
 class Net(nn.Module):
     """Log-mel frames in, one logit a step and member out."""
 
+    member: type[Member] = Member
+
     def __init__(self, front_end: FrontEnd, shape: Shape, dropout: float = 0.1) -> None:
         super().__init__()
         self.front_end, self.shape = front_end, shape
-        self.members = nn.ModuleList(Member(front_end.bands, shape, dropout) for _ in range(shape.members))
+        self.members = nn.ModuleList(self.member(front_end.bands, shape, dropout) for _ in range(shape.members))
 
     @property
     def nets(self) -> list[Member]:

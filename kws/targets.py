@@ -38,7 +38,8 @@ def coded(events: Sequence[Event]) -> NDArray[np.float32]:
 
 def heeded(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which events (E,) are the word or hold it; all other sound is simply negative."""
-    return rows[:, 2] != NEGATIVE
+    which: NDArray[np.bool_] = rows[:, 2] != NEGATIVE
+    return which
 
 
 def regions(rows: NDArray[np.float32], times_s: NDArray[np.floating], window: Window) -> NDArray[np.int8]:

@@ -102,10 +102,12 @@ class Standing:
 class Training:
     """One run: the net, its average, the optimiser and the generator, all of which a checkpoint holds."""
 
+    net_type: type[Net] = Net
+
     def __init__(self, recipe: Recipe, source: Source, folder: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.folder = recipe, source, folder
-        self.net = Net(recipe.front_end, recipe.shape, recipe.dropout)
+        self.net = self.net_type(recipe.front_end, recipe.shape, recipe.dropout)
         if recipe.trunk:
             trunk = read_trunk()
             trunk.start(self.net)

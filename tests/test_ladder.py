@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from rungs import LEFT_OUT, RUNGS, material_without
 from test_scripts import run
 
 from kws.audio import RATE_HZ, write_audio
+from kws.cli.scenes import Material
 from kws.events import MANIFEST, Event, Recording, to_line
+from synth.bank import Bank, Clip
+from synth.scene import Ranges
 
 
 @pytest.fixture
@@ -54,12 +59,13 @@ def test_a_rung_is_trained_measured_and_not_measured_again(folder: Path) -> None
 def test_the_report_tells_the_mean_over_conditions_and_seeds_and_draws_it(tmp_path: Path) -> None:
     def line(seed: int, clean: float, far: float) -> str:
         missed = {"people": {"clean": [clean] * 6, "far": [far] * 6}, "synthetic": {"clean": [0.01] * 6}}
-        return json.dumps({"word": "go", "rung": "recipe", "seed": seed, "steps": 10, "missed": missed}) + "\n"
+        which = {"word": "go", "rung": "recipe", "seed": seed, "steps": 10, "members": 1, "clips": 6}
+        return json.dumps({**which, "without": None, "voices": None, "missed": missed}) + "\n"
 
     (tmp_path / "results.jsonl").write_text(line(1, 0.1, 0.2) + line(2, 0.2, 0.3), encoding="utf-8")
     done = run("ladder", str(tmp_path), "report")
     assert done.returncode == 0, done.stderr
-    assert "| go | as it is (10 steps) | 2 | 20.0 / 20.0" in done.stdout
+    assert "| go | as it is; 1 nets, 6 scenes, 10 steps | 2 | 20.0 / 20.0" in done.stdout
     assert (tmp_path / "people.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -72,3 +78,39 @@ def test_what_is_missing_is_told_in_one_sentence(arguments: list[str], said: str
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_rung_trains_and_measures(folder: Path) -> None:
+    told = climb(folder, "--rungs", *RUNGS, "--seeds", "1")
+    assert [line["rung"] for line in told] == list(RUNGS)
+
+
+def test_an_ingredient_is_left_out_of_scenes_and_material() -> None:
+    ranges = {name: leave(Ranges()) for name, leave in LEFT_OUT.items()}
+    assert ranges["rooms"].no_room == 1
+    assert {kind for kind, _ in ranges["babble"].noise} == {"coloured", "hum", "music", "effects"}
+    assert sum(chance for _, chance in ranges["music"].noise) == pytest.approx(1)
+    assert ranges["long"].recorded == 0
+
+
+def test_voices_are_left_out_of_what_teaches_the_word_alone() -> None:
+    clips = [
+        Clip(text=text, kind=kind, split=split, voice=voice, speed=1.0, samples=np.zeros(1, np.float32))
+        for text, kind in (("go", "positive"), ("goat", "near-miss"), ("row", "negative"))
+        for split in ("train", "test")
+        for voice in ("a:x", "a:x~", "a:y")
+    ]
+    material = Material(
+        word="go", language="en-us", banks=(Bank(word="go", clips=tuple(clips)),), own=(), recordings=None, licences=()
+    )
+
+    def left(*arguments: Any) -> list[tuple[str, str, str]]:
+        (bank,) = material_without(material, *arguments).banks
+        return [(clip.kind, clip.split, clip.voice) for clip in bank.clips]
+
+    assert len(left(None)) == len(clips)
+    assert {voice for _, _, voice in left("mouths")} == {"a:x", "a:y"}
+    assert {kind for kind, _, _ in left("near-misses")} == {"positive", "negative"}
+    said = [voice for kind, split, voice in left(None, 1) if (kind, split) == ("positive", "train")]
+    assert {voice.removesuffix("~") for voice in said} in ({"a:x"}, {"a:y"})
+    assert len(left(None, 1)) == len(clips) - 3 + len(said)
