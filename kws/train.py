@@ -35,7 +35,7 @@ from kws.loss import max_pooling_loss
 from kws.model import Net, State
 from kws.targets import Window, heeded, regions
 from kws.trunk import packed, read_trunk
-from kws.validation import Score, Validation
+from kws.validation import Hearing, Score, Validation
 
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
@@ -54,8 +54,11 @@ class Recipe:
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
-    smoothing: int = 5
-    """Steps whose scores the rule averages. The loss judges single steps: averaged there too, it gains nothing."""
+    smoothing: int = 8
+    """Steps whose scores the rule averages, at most. The loss judges single steps: averaged there too, it gains
+    nothing."""
+    most_lag_s: float = 0.13
+    """Median time from a word's end to its detection above which fewer scores are averaged."""
     negative_weight: float = 0.3
     """Of a second of negatives in the loss, over a positive's. More of it, and people, whom no training voice quite
     resembles, are given up sooner."""
@@ -235,14 +238,13 @@ class Training:
     def _validate(self, validation: Validation, loss: float) -> None:
         net = self.average.module
         assert isinstance(net, Net)
-        det = validation.det(scorer(net), Decision(threshold=0.5, smoothing=self.recipe.smoothing))
-        choice = choose_threshold(det, self.recipe.target_per_hour)
+        det, decision, choice = calibrated(validation.heard_by(scorer(net)), self.recipe)
         standing = Standing(
             mean_frr=float(np.mean([_frr(choose_threshold(det, rate)) for rate in _RATES])),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
         self.standing = standing
-        self._save_average(net, validation, det, choice)
+        self._save_average(net, validation, det, decision, choice.caveat)
         line = {
             "step": self.step, "loss": round(loss, 4), **asdict(standing), "threshold": choice.threshold,
             "hours": round(validation.hours, 3), "utterances": len(validation.utterances),
@@ -250,12 +252,10 @@ class Training:
         append_line(self.folder / LOG, json.dumps(line))
         self.save()
 
-    def _save_average(self, net: Net, validation: Validation, det: Det, choice: Choice) -> None:
-        decision = Decision(threshold=choice.threshold, smoothing=self.recipe.smoothing)
-        decision = replace(decision, lag_s=round(validation.lag_s(scorer(net), decision), 3))
+    def _save_average(self, net: Net, validation: Validation, det: Det, decision: Decision, caveat: str) -> None:
         state = {
             "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": net.state_dict(),
-            "decision": decision.to_json(), "det": det.to_json(), "caveat": choice.caveat,
+            "decision": decision.to_json(), "det": det.to_json(), "caveat": caveat,
             "spoken_by_people": validation.spoken_by_people,
         }  # fmt: skip
         write_whole(self.folder / AVERAGE, packed(state))
@@ -265,6 +265,19 @@ class Training:
         if math.isinf(now.mean_frr):
             return ""
         return f"validation FRR {100 * now.frr:.1f} % at {now.false_accepts_per_hour:.2f} false accepts/h"
+
+
+def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]:
+    """The rule for the target: the most scores averaged that do not make it late, and its threshold."""
+    for smoothing in range(recipe.smoothing, 0, -1):
+        decision = Decision(threshold=0.5, smoothing=smoothing)
+        det = hearing.det(decision)
+        choice = choose_threshold(det, recipe.target_per_hour)
+        decision = replace(decision, threshold=choice.threshold)
+        decision = replace(decision, lag_s=round(hearing.lag_s(decision), 3))
+        if decision.lag_s <= recipe.most_lag_s:
+            break
+    return det, decision, choice
 
 
 def _frr(choice: Choice) -> float:

@@ -43,7 +43,7 @@ class Trunk:
 
     def start(self, net: Net) -> None:
         """Give each member of a net the trunk's weights. Raises Failure if it has another shape or front end."""
-        if (net.front_end, replace(net.shape, members=1)) != (self.front_end, self.shape):
+        if (net.front_end, replace(net.shape, members=1)) != (self.front_end, replace(self.shape, members=1)):
             raise Failure("the trunk has another shape than the net: build it again with scripts/build_trunk.")
         for member in net.nets:
             member.load_state_dict({name: weight.float() for name, weight in self.weights.items()}, strict=False)

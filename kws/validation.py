@@ -28,6 +28,11 @@ class Utterance:
     start_s: float
     end_s: float
 
+    @property
+    def window_s(self) -> tuple[float, float]:
+        """Between which seconds a detection counts."""
+        return self.start_s + WINDOW_S[0], self.end_s + WINDOW_S[1]
+
 
 @dataclass(kw_only=True)
 class Validation:
@@ -49,32 +54,45 @@ class Validation:
             step_s=self.shape.step_s(self.front_end),
         )  # fmt: skip
 
-    def det(self, score: Score, decision: Decision) -> Det:
-        """Misses and false accepts over the grid of thresholds."""
-        thresholds, rule = grid(), self.rule(decision)
-        misses = np.zeros(len(thresholds), np.int64)
-        for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
-            window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
-            misses += ~heard(scores, window, rule, thresholds)
-        accepts = false_accepts(score(self.negatives), rule, thresholds)
-        return Det(
-            thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),
-            false_accepts=tuple(accepts.tolist()), hours=self.hours,
+    def heard_by(self, score: Score) -> Hearing:
+        """All of it, scored."""
+        return Hearing(
+            validation=self, utterances=score([utterance.frames for utterance in self.utterances]),
+            negatives=score(self.negatives),
         )  # fmt: skip
-
-    def lag_s(self, score: Score, decision: Decision) -> float:
-        """Median time from a word's end to its detection; the decision's own where none is heard."""
-        lags = []
-        for utterance, scores in zip(self.utterances, self._scored(score), strict=True):
-            window = (utterance.start_s + WINDOW_S[0], utterance.end_s + WINDOW_S[1])
-            times = fire(scores, self.rule(decision))
-            lags += [time_s - utterance.end_s for time_s in times if window[0] <= time_s <= window[1]][:1]
-        return float(np.median(lags)) if lags else decision.lag_s
 
     def add_negatives(self, tracks: Sequence[NDArray[np.float16]]) -> None:
         """Take in frames (T, M) of sound without the word."""
         self.negatives += tracks
         self.hours += sum(len(frames) for frames in tracks) * self.front_end.hop_s / 3600
 
-    def _scored(self, score: Score) -> list[NDArray[np.float32]]:
-        return score([utterance.frames for utterance in self.utterances])
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """What a net makes of a validation."""
+
+    validation: Validation
+    utterances: list[NDArray[np.float32]]
+    """Scores (N,) of each."""
+    negatives: list[NDArray[np.float32]]
+
+    def det(self, decision: Decision) -> Det:
+        """Misses and false accepts over the grid of thresholds."""
+        thresholds, rule = grid(), self.validation.rule(decision)
+        misses = np.zeros(len(thresholds), np.int64)
+        for utterance, scores in zip(self.validation.utterances, self.utterances, strict=True):
+            misses += ~heard(scores, utterance.window_s, rule, thresholds)
+        accepts = false_accepts(self.negatives, rule, thresholds)
+        return Det(
+            thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),
+            false_accepts=tuple(accepts.tolist()), hours=self.validation.hours,
+        )  # fmt: skip
+
+    def lag_s(self, decision: Decision) -> float:
+        """Median time from a word's end to its detection; the decision's own where none is heard."""
+        lags = []
+        for utterance, scores in zip(self.validation.utterances, self.utterances, strict=True):
+            first_s, last_s = utterance.window_s
+            times = fire(scores, self.validation.rule(decision))
+            lags += [time_s - utterance.end_s for time_s in times if first_s <= time_s <= last_s][:1]
+        return float(np.median(lags)) if lags else decision.lag_s

@@ -31,7 +31,7 @@ def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
 def tiny_net() -> Net:
     """A seeded random net whose scores vary: batch norm set as if it had met log-mel frames, the head made bold."""
     torch.manual_seed(214)
-    net = Net(FrontEnd(), Shape(channels=8, kernel=9, stride=3, hidden=8, layers=2)).eval()
+    net = Net(FrontEnd(), Shape(channels=8, kernel=9, stride=3, hidden=8, layers=2, members=1)).eval()
     with torch.no_grad():
         net.nets[0].norm.running_var.copy_(torch.rand(8) + 0.5)
         net.nets[0].head.weight.mul_(6)

@@ -15,7 +15,7 @@ from small_bank import small_bank
 import kws
 from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.cli import main, verdict
-from kws.cli.runs import recipe_of, scene_validation
+from kws.cli.runs import recipe_of, recorded_talk, scene_validation
 from kws.cli.scenes import Material
 from kws.trunk import read_trunk
 from synth.bank import Bank
@@ -192,3 +192,17 @@ def test_talk_that_is_held_out_calibrates_and_too_little_is_joined_by_made_talk(
     assert validation.spoken_by_people is people
     recorded_h = 2 / 3600
     assert validation.hours == pytest.approx(recorded_h, rel=0.1) if people else validation.hours > 2 * recorded_h
+
+
+def test_recorded_talk_is_calibrated_on_beside_scenes_of_the_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.cli.runs._ENOUGH_H", 1 / 3600)
+    for place in ("speech_en/a.flac", "speech_other/b.flac", "music/c.flac"):
+        (tmp_path / "negatives" / place).parent.mkdir(parents=True)
+        write_audio(tmp_path / "negatives" / place, np.full(RATE_HZ, 0.1, np.float32))
+    material = Material(word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=None, licences=())
+    validation = scene_validation(material, recipe_of(1, 0.5, None), 0, talk=recorded_talk(tmp_path))
+    assert validation.spoken_by_people
+    assert validation.hours == pytest.approx(2 / 3600, rel=0.1)
+    assert validation.utterances

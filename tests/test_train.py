@@ -40,7 +40,7 @@ RECIPE = Recipe(
     average=0.8,
     validate_every=6,
     trunk=False,
-    shape=Shape(channels=16, hidden=16, layers=1),
+    shape=Shape(channels=16, hidden=16, layers=1, members=1),
 )
 SOURCE = Source(word="activate", made_from="tones", licences=("tones: ours",))
 EASY = Ranges(
@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_once_there_is_space(sets: Path,
     assert "kws: cannot write" in said
     assert "No space left on device): free some space" in said
     assert not (run / CHECKPOINT).exists()
-    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
     kws_command(*train_command(sets, run, "--steps", "2"))
     kws_command("export", str(run), str(small_disk / "activate.onnx"))
 

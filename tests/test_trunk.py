@@ -15,7 +15,7 @@ from kws.model import Net
 from kws.train import Recipe
 from kws.trunk import LAG_S, align, phone_loss, read_trunk, spread, trunk_of
 
-SMALL = Shape(channels=8, hidden=8, layers=1)
+SMALL = Shape(channels=8, hidden=8, layers=1, members=1)
 TIMES_S = np.arange(100) * 0.03
 ROWS = [np.array([[0.3, 0.6, 1], [0.6, 0.9, 2], [0.9, 1.2, 3], [1.8, 2.7, 4]], np.float32)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from kws.config import Decision, FrontEnd
 from kws.model import Net
-from kws.train import scorer
+from kws.train import Recipe, calibrated, scorer
 from kws.validation import Utterance, Validation
 
 
@@ -43,7 +43,29 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
             scores[0][fires] = 0.8
         return scores
 
-    det = validation.det(score, rule.decision)
+    hearing = validation.heard_by(score)
+    det = hearing.det(rule.decision)
     at = next(index for index, threshold in enumerate(det.thresholds) if threshold > 0.5)
     assert (det.misses[at], det.utterances, det.false_accepts[at]) == (1, 2, 0)
-    assert validation.lag_s(score, rule.decision) == pytest.approx(0.1, abs=0.03)
+    assert hearing.lag_s(rule.decision) == pytest.approx(0.1, abs=0.03)
+
+
+def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> None:
+    """Scores stay high from the word's end on: each one more that is averaged makes the detection later."""
+    validation = Validation(front_end=FrontEnd(), shape=tiny_net.shape)
+    validation.add_negatives([np.zeros((400, 40), np.float16)])
+    validation.utterances = [Utterance(frames=np.zeros((500, 40), np.float16), start_s=1.5, end_s=2.0)]
+    first_s, step_s = tiny_net.shape.first_score_s(FrontEnd()), tiny_net.shape.step_s(FrontEnd())
+
+    def score(given: list[np.ndarray]) -> list[np.ndarray]:
+        """The negatives rise to 0.79, so that the mean must."""
+        tracks = [first_s + step_s * np.arange(tiny_net.shape.steps(len(frames))) for frames in given]
+        high = [0.8 if len(frames) == 500 else 0.79 for frames in given]
+        return [np.where(track >= 2.0, top, 0.0).astype(np.float32) for track, top in zip(tracks, high, strict=True)]
+
+    lags = []
+    for most_lag_s in (10.0, 0.13, 0.01):
+        _, decision, _ = calibrated(validation.heard_by(score), Recipe(most_lag_s=most_lag_s))
+        lags.append((decision.smoothing, decision.lag_s))
+    assert [smoothing for smoothing, _ in lags] == [8, 5, 1]
+    assert lags[1][1] <= 0.13 < lags[0][1]

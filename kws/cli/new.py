@@ -82,7 +82,15 @@ class _Order:
 def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     """The detector, made stage by stage, and what to expect of it."""
     from kws.cli.clips import of_scenes
-    from kws.cli.runs import Plan, effort, recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.cli.runs import (
+        Plan,
+        effort,
+        recipe_of,
+        recorded_talk,
+        recorded_validation,
+        scene_validation,
+        train_to_the_end,
+    )
     from kws.cli.verdict import reached
     from kws.release import release
 
@@ -95,9 +103,10 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     recipe = recipe_of(order.seed, order.target_fa, order.steps)
 
     def validation() -> Validation:
-        if order.validation:
+        if order.validation and (order.validation / "positives").is_dir():
             return recorded_validation(order.validation, recipe)
-        return scene_validation(material, recipe, workers if workers > 1 else 0, plan)
+        talk = recorded_talk(order.validation) if order.validation else ()
+        return scene_validation(material, recipe, workers if workers > 1 else 0, plan, talk)
 
     run, detector = order.out / "run", order.out / wanted.file_name
     train_to_the_end(recipe, run, of_scenes(material, wanted.ranges, order.seed, workers - 1), validation, plan)

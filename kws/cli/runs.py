@@ -36,7 +36,7 @@ _SCENES = 240
 """Synthetic validation scenes with the word, and as many without; as many hold the talk that the verdict hears."""
 _TRIALS = 48
 """Utterances that the verdict hears in each condition."""
-_TALK_H = 4.0
+_TALK_H = 5.0
 """Recorded talk that a threshold is calibrated on, and again that the verdict hears, at most."""
 _ENOUGH_H = 0.5
 """With less recorded talk than this, made talk joins it."""
@@ -196,8 +196,13 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
     )  # fmt: skip
 
 
-def scene_validation(material: Material, recipe: Recipe, workers: int, plan: Plan | None = None) -> Validation:
-    """Scenes with the word in voices nobody trained on, and talk: what people said, where enough of it is held out."""
+def scene_validation(
+    material: Material, recipe: Recipe, workers: int, plan: Plan | None = None, talk: Sequence[Path] = ()
+) -> Validation:
+    """Scenes with the word in voices nobody trained on, and talk: what people said, where there is enough of it.
+
+    `talk`: recordings of it beside what is held out.
+    """
     from kws.targets import POSITIVE, heeded
     from kws.validation import Utterance, Validation
     from synth.scene import Ranges
@@ -213,14 +218,13 @@ def scene_validation(material: Material, recipe: Recipe, workers: int, plan: Pla
                 for start_s, end_s, _ in rows[rows[:, 2] == POSITIVE][:1]:
                     validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
             bar.update(len(heard))
-        if held_out is not None:
-            _add_talk(validation, held_out.talk, plan.effort.talk_h)
+        _add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
         if validation.hours >= _ENOUGH_H:
             validation.spoken_by_people = True
             bar.update(scenes)
             return validation
-        talk = SceneClips(stage=talk_stage(material, "validation"), seed=1)
-        for heard in Kitchen(clips=talk, recipe=recipe, workers=workers).serve(0, scenes):
+        made = SceneClips(stage=talk_stage(material, "validation"), seed=1)
+        for heard in Kitchen(clips=made, recipe=recipe, workers=workers).serve(0, scenes):
             validation.add_negatives([frames for frames, rows in heard if not heeded(rows).any()])
             bar.update(len(heard))
     return validation
@@ -257,7 +261,7 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
     """Every positive below `positives`, and the human speech below `negatives`."""
     import numpy as np
 
-    from kws.evaluate import PADDING_S, SPEECH, pad
+    from kws.evaluate import PADDING_S, pad
     from kws.features import LogMel
     from kws.validation import Utterance, Validation
 
@@ -272,12 +276,16 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
         start_s, end_s = PADDING_S + event.start, PADDING_S + event.end
         frames = log_mel(padded).astype(np.float16)
         validation.utterances.append(Utterance(frames=frames, start_s=start_s, end_s=end_s))
-    spoken = [
-        path for path in audio_files(folder / "negatives")
-        if path.relative_to(folder / "negatives").parts[0].startswith(SPEECH)
-    ]  # fmt: skip
-    _add_talk(validation, spoken)
+    _add_talk(validation, recorded_talk(folder))
     return validation
+
+
+def recorded_talk(folder: Path) -> list[Path]:
+    """The human speech below `negatives`."""
+    from kws.evaluate import SPEECH
+
+    negatives = folder / "negatives"
+    return [path for path in audio_files(negatives) if path.relative_to(negatives).parts[0].startswith(SPEECH)]
 
 
 def _add_talk(validation: Validation, paths: Sequence[Path], most_h: float = math.inf) -> None:

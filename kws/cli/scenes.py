@@ -61,7 +61,7 @@ _RUN_OPTIONS = (
     click.option(
         "--validation", "validation_folder", type=_PLACE, metavar="FOLDER",
         help="positives/ and negatives/ that nothing was trained on, as scripts/build_sets makes them; "
-        "otherwise scenes are spoken by the bank's validation voices.",
+        "otherwise scenes are spoken by the bank's validation voices, for kws new also where there are no positives/.",
     ),
     click.option(
         "--steps", type=click.IntRange(min=1), help="Batches to learn from.  [default: as the recipe says]"
