@@ -46,17 +46,16 @@ _RATES = (0.5, 1.0, 2.0, 4.0)
 class Recipe:
     """How a net is trained."""
 
-    steps: int = 1500
-    batch: int = 64
+    steps: int = 750
+    batch: int = 40
     crop_s: float = 5.0
     """Length of the stretch of each clip that a batch takes."""
     learning_rate: float = 8e-3
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
-    smoothing: int = 8
-    """Steps whose scores the rule averages, at most. The loss judges single steps: averaged there too, it gains
-    nothing."""
+    smoothing: tuple[int, ...] = (16, 12, 8, 5)
+    """Steps whose scores the rule may average. The loss judges single steps: averaged there too, it gains nothing."""
     most_lag_s: float = 0.13
     """Median time from a word's end to its detection above which fewer scores are averaged."""
     negative_weight: float = 0.3
@@ -269,7 +268,7 @@ class Training:
 
 def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]:
     """The rule for the target: the most scores averaged that do not make it late, and its threshold."""
-    for smoothing in range(recipe.smoothing, 0, -1):
+    for smoothing in recipe.smoothing:
         decision = Decision(threshold=0.5, smoothing=smoothing)
         det = hearing.det(decision)
         choice = choose_threshold(det, recipe.target_per_hour)
@@ -307,11 +306,12 @@ def scorer(net: Net, batch: int = 64) -> Score:
 
 
 def begun(folder: Path, recipe: Recipe) -> Recipe | None:
-    """The recipe with the steps, and what hangs on them, of the run that a folder holds; None if it holds none."""
+    """The recipe as the run that a folder holds was fitted to its budget; None if it holds none."""
     if not (folder / CHECKPOINT).is_file():
         return None
     theirs = _unpacked(folder / CHECKPOINT)["recipe"]
-    return replace(recipe, **{name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every")})
+    fitted = {name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every")}
+    return replace(recipe, shape=Shape.from_json(theirs["shape"]), **fitted)
 
 
 def load_average(folder: Path) -> tuple[Net, dict[str, Any]]:

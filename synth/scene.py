@@ -175,8 +175,8 @@ class Cast:
     """Length of every clip."""
     kinds: tuple[str, ...]
     texts: tuple[str, ...]
-    talk: tuple[int, ...] = ()
-    """Recorded files of people talking."""
+    talk: tuple[tuple[int, ...], ...] = ()
+    """Recorded files of people talking, folder by folder: one of four times as many files is drawn twice as often."""
     music: tuple[int, ...] = ()
     effects: tuple[int, ...] = ()
 
@@ -190,11 +190,14 @@ def draw_scene(rng: np.random.Generator, cast: Cast, ranges: Ranges) -> Scene:
     empty = Scene(duration_s=ranges.duration_s, level_db=rng.uniform(*ranges.level_db), device=device, room=room)
     if room is None:
         ranges = replace(ranges, noise_in_room=0.0)
-    files = cast.talk + cast.music + cast.effects
+    background = cast.music + cast.effects
+    files = sum(map(len, cast.talk)) + len(background)
     if files and rng.random() < ranges.recorded:
+        is_talk = rng.random() * files >= len(background)
+        recorded = _draw_talk(rng, cast) if is_talk else _draw_excerpt(rng, background)
         noises = _draw_noises(rng, cast, ranges) if rng.random() < 0.3 else ()
         return replace(
-            empty, recorded=_draw_excerpt(rng, files), noises=_through_gate(noises, device),
+            empty, recorded=recorded, noises=_through_gate(noises, device),
             room=room if rng.random() < 0.5 or any(noise.place_m for noise in noises) else None,
         )  # fmt: skip
     if not files and rng.random() < ranges.wordless:
@@ -280,9 +283,14 @@ def _draw_noise(rng: np.random.Generator, cast: Cast, ranges: Ranges, kind: Nois
         noise = replace(noise, music=_draw_excerpt(rng, cast.music))
     voices = int(rng.integers(3, 8)) if kind == "babble" else 1
     if cast.talk and rng.random() < _RECORDED_TALK:
-        return replace(noise, excerpts=tuple(_draw_excerpt(rng, cast.talk) for _ in range(voices)))
+        return replace(noise, excerpts=tuple(_draw_talk(rng, cast) for _ in range(voices)))
     said = rng.choice(cast.sentences, size=(voices, _CLIPS_PER_TALKER))
     return replace(noise, talkers=tuple(tuple(int(clip) for clip in clips) for clips in said))
+
+
+def _draw_talk(rng: np.random.Generator, cast: Cast) -> Excerpt:
+    often = np.sqrt([len(files) for files in cast.talk])
+    return _draw_excerpt(rng, cast.talk[int(rng.choice(len(often), p=often / often.sum()))])
 
 
 def _draw_excerpt(rng: np.random.Generator, files: tuple[int, ...]) -> Excerpt:

@@ -222,6 +222,9 @@ def _cast(clips: Sequence[Clip], own: Sequence[int], recordings: Recordings) -> 
 
     background = range(recordings.talk_files, len(recordings.files))
     tunes = {number for number in background if _is_music(recordings.files[number])}
+    by_folder: dict[Path, list[int]] = {}
+    for number, path in enumerate(recordings.talk):
+        by_folder.setdefault(path.parent, []).append(number)
     groups = [of("near-miss", "containing"), of("negative"), of("negative"), of("sentence")]
     return Cast(
         positive=of("positive"),
@@ -231,7 +234,7 @@ def _cast(clips: Sequence[Clip], own: Sequence[int], recordings: Recordings) -> 
         seconds=tuple(len(clip.samples) / RATE_HZ for clip in clips),
         kinds=tuple(clip.kind for clip in clips),
         texts=tuple(clip.text for clip in clips),
-        talk=tuple(range(recordings.talk_files)),
+        talk=tuple(map(tuple, by_folder.values())),
         music=tuple(sorted(tunes)),
         effects=tuple(number for number in background if number not in tunes),
     )

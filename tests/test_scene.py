@@ -15,7 +15,7 @@ CAST = Cast(
     positive=(0, 1), own=(2,), negative=((3,), (4,)), sentences=(5,), seconds=(0.7, 0.7, 0.7, 0.5, 0.6, 2.0),
     kinds=("positive",) * 3 + ("near-miss", "negative", "sentence"), texts=("go",) * 3 + ("no", "kettle", "long one"),
 )  # fmt: skip
-RECORDED = replace(CAST, talk=(0, 1), music=(2,), effects=(3,))
+RECORDED = replace(CAST, talk=((0, 1),), music=(2,), effects=(3,))
 SPOKEN = Ranges(recorded=0, wordless=0)
 
 
@@ -117,7 +117,7 @@ def test_scenes_without_the_word_are_recorded_or_else_made() -> None:
 
 
 def test_what_is_recorded_is_used_where_it_belongs() -> None:
-    files = {"babble": RECORDED.talk, "talk": RECORDED.talk, "television": RECORDED.talk,
+    files = {"babble": (0, 1), "talk": (0, 1), "television": (0, 1),
              "music": RECORDED.music, "effects": RECORDED.effects}  # fmt: skip
     seen = set()
     for noise in (noise for scene in drawn(SPOKEN, RECORDED, 500) for noise in scene.noises):
@@ -125,6 +125,16 @@ def test_what_is_recorded_is_used_where_it_belongs() -> None:
         assert noise.music is None or noise.music[0] in RECORDED.music
         seen |= {noise.kind} if noise.excerpts else set()
     assert seen == set(files)
+
+
+def test_a_folder_of_four_times_as_much_talk_is_drawn_twice_as_often() -> None:
+    cast = replace(CAST, talk=((0,), (1, 2, 3, 4)), music=(5,))
+    ranges = replace(Ranges(), recorded=1.0)
+    drawn = [draw_scene(np.random.default_rng(seed), cast, ranges).recorded for seed in range(1200)]
+    files = [excerpt[0] for excerpt in drawn if excerpt]
+    assert len(files) == 1200
+    assert np.mean([file == 5 for file in files]) == pytest.approx(1 / 6, abs=0.04)
+    assert np.mean([file == 0 for file in files if file < 5]) == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_a_manifest_tells_level_noises_room_and_device() -> None:

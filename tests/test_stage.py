@@ -264,7 +264,7 @@ def test_own_recordings_alone_are_enough() -> None:
 
 def test_recorded_folders_are_told_apart(recordings: Recordings) -> None:
     cast = Stage("activate", [small_bank()], recordings=recordings).cast
-    assert (cast.talk, len(cast.music), len(cast.effects)) == ((0,), 1, 1)
+    assert (cast.talk, len(cast.music), len(cast.effects)) == (((0,),), 1, 1)
     assert "music_y" in str(recordings.files[cast.music[0]])
 
 

@@ -63,9 +63,9 @@ def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> No
         high = [0.8 if len(frames) == 500 else 0.79 for frames in given]
         return [np.where(track >= 2.0, top, 0.0).astype(np.float32) for track, top in zip(tracks, high, strict=True)]
 
-    lags = []
-    for most_lag_s in (10.0, 0.13, 0.01):
+    lags, most_lags_s = [], (10.0, 0.25, 0.01)
+    for most_lag_s in most_lags_s:
         _, decision, _ = calibrated(validation.heard_by(score), Recipe(most_lag_s=most_lag_s))
         lags.append((decision.smoothing, decision.lag_s))
-    assert [smoothing for smoothing, _ in lags] == [8, 5, 1]
-    assert lags[1][1] <= 0.13 < lags[0][1]
+    assert [smoothing for smoothing, _ in lags] == [16, 8, 5]
+    assert lags[1][1] <= most_lags_s[1] < lags[0][1]

@@ -44,6 +44,8 @@ _WHOLE_MINUTES = 15.0
 """A budget from which on nothing is made less of."""
 _LEAST = {"pool": 400, "fresh": 3, "scenes": 48, "trials": 24}
 """Below these no budget goes."""
+_ENOUGH_STEPS = 300
+"""Below these one net that learns longer is better than several."""
 _POOL_SHARE = 0.35
 """Share of a budget after which what scenes there are must do."""
 
@@ -174,17 +176,29 @@ def _is_late(stages: Stages) -> bool:
 
 
 def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: float) -> Recipe:
-    """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of a core."""
+    """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of a core.
+
+    Where those are too few for all members, one alone learns.
+    """
     import tempfile
 
     from kws.train import Training
 
-    assert plan.stages.budget is not None
-    with tempfile.TemporaryDirectory() as folder:
-        step_s = Training(recipe, fed.source, Path(folder)).pace_s(examples)
-    feed_s = plan.effort.fresh * clip_s
-    pace_s = max(step_s, feed_s / fed.workers) if fed.workers else step_s + feed_s
-    return shortened(recipe, plan.stages.budget.steps(pace_s, recipe.steps))
+    budget = plan.stages.budget
+    assert budget is not None
+
+    def fitting(recipe: Recipe) -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            step_s = Training(recipe, fed.source, Path(folder)).pace_s(examples)
+        feed_s = plan.effort.fresh * clip_s
+        pace_s = max(step_s, feed_s / fed.workers) if fed.workers else step_s + feed_s
+        return budget.steps(pace_s, recipe.steps)
+
+    steps = fitting(recipe)
+    if steps < min(_ENOUGH_STEPS, recipe.steps) and recipe.shape.members > 1:
+        recipe = replace(recipe, shape=replace(recipe.shape, members=1))
+        steps = fitting(recipe)
+    return shortened(recipe, steps)
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:
