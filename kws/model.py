@@ -106,9 +106,10 @@ class Net(nn.Module):
         loudest = functional.max_pool1d(track[:, None], loud.shape[1] + 1, stride=1).transpose(1, 2)
         return (power + self.shape.floor_share * loudest).log(), track[:, frames.shape[1] :]
 
-    def scores(self, frames: Tensor) -> Tensor:
-        """Scores (B, N) in [0, 1] of (B, T, M) frames, from a blank state."""
-        return torch.sigmoid(self(frames)[0].mean(dim=0))
+    def scores(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Scores (B, N) in [0, 1] of (B, T, M) frames and the state after them; no state means a blank one."""
+        logits, state = self(frames, state)
+        return torch.sigmoid(logits.mean(dim=0)), state
 
     def times_s(self, frames: int) -> NDArray[np.floating]:
         """Seconds of sound behind each step (N,) of so many frames."""

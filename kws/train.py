@@ -40,6 +40,8 @@ from kws.validation import Hearing, Score, Validation
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour over which misses are averaged."""
+_PIECE = 3000
+"""Frames of long recordings scored at a time, so that hours of them fit into memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Recipe:
     dropout: float = 0.1
     carried: float = 0.5
     """Share of clips that start from the state another clip ended in."""
-    validate_every: int = 300
+    validate_every: int = 400
     target_per_hour: float = 0.5
     seed: int = 1
     trunk: bool = True
@@ -294,11 +296,13 @@ def scorer(net: Net, batch: int = 64) -> Score:
         for first in range(0, len(by_length), batch):
             numbers = by_length[first : first + batch]
             # the net is causal: what pads the end of a shorter recording changes none of its scores
-            tracks = [torch.from_numpy(recordings[number]).float() for number in numbers]
-            padded = pad_sequence(tracks, batch_first=True)
+            padded = pad_sequence([torch.from_numpy(recordings[number]) for number in numbers], batch_first=True)
+            state, pieces = net.blank_state(len(numbers)), []
             with torch.inference_mode():
-                heard = net.scores(padded).numpy()
-            for number, row in zip(numbers, heard, strict=True):
+                for piece in torch.split(padded, _PIECE, dim=1):
+                    scored, state = net.scores(piece.float(), state)
+                    pieces.append(scored)
+            for number, row in zip(numbers, torch.cat(pieces, dim=1).numpy(), strict=True):
                 scores[number] = row[: net.shape.steps(len(recordings[number]))]
         return scores
 

@@ -139,7 +139,7 @@ def test_a_released_detector_scores_as_the_trained_net(
     detector, (net, state) = kws.load(tmp_path / "activate.onnx"), load_average(tmp_path)
     samples, _ = Scenes()(3)
     with torch.no_grad():
-        expected = net.scores(torch.from_numpy(detector.log_mel(samples))[None])[0].numpy()
+        expected = net.scores(torch.from_numpy(detector.log_mel(samples))[None])[0][0].numpy()
     np.testing.assert_allclose(detector.scores(samples), expected, atol=1e-4)
     assert detector.threshold == state["decision"]["threshold"]
     assert detector.metadata["licences"] == ["tones: ours"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from kws.config import Decision, FrontEnd
 from kws.model import Net
@@ -17,10 +18,14 @@ def recordings() -> list[np.ndarray]:
     return [rng.normal(-6, 3, (length, 40)).astype(np.float16) for length in (150, 400, 5, 300)]
 
 
-def test_recordings_scored_together_score_as_each_alone(tiny_net: Net, recordings: list[np.ndarray]) -> None:
+@pytest.mark.parametrize("piece", [3000, 70])
+def test_recordings_scored_together_score_as_each_alone(
+    piece: int, tiny_net: Net, recordings: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kws.train._PIECE", piece)
     together = scorer(tiny_net)(recordings)
     for frames, scores in zip(recordings, together, strict=True):
-        (alone,) = scorer(tiny_net)([frames])
+        alone = tiny_net.scores(torch.from_numpy(frames).float()[None])[0][0].detach().numpy()
         assert len(scores) == tiny_net.shape.steps(len(frames))
         np.testing.assert_allclose(scores, alone, atol=1e-5)
 
