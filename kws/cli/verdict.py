@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kws.audio import RATE_HZ, duration_s
 from kws.errors import Failure
@@ -71,13 +71,15 @@ def reached(detector: Path, material: Material, out: Path, plan: Plan) -> str:
     positives, negatives = (_if_there(folder / name) for name in ("positives", "negatives"))
     if positives is None and negatives is None:
         return f"{material.word!r}: no verdict, for no voice is left here that it was not made with."
+    listener = load(str(detector))
     report = measure(
-        load(str(detector)), positives, negatives, target_per_hour=plan.target_per_hour,
+        listener, positives, negatives, target_per_hour=plan.target_per_hour,
         progress=lambda seconds: plan.stages.bar("verdict", seconds, " s of sound"),
     )  # fmt: skip
     make_folder(out / "report")
     write_report(out / "report", report, cut_excerpts(report, positives, negatives))
-    verdict = "\n".join([*told(report, basis), f"The whole report: {out / 'report' / 'report.html'}"])
+    chosen = _threshold_from(listener.model.metadata["evaluation"])
+    verdict = "\n".join([*told(report, basis), chosen, f"The whole report: {out / 'report' / 'report.html'}"])
     write_whole(out / "verdict.txt", (verdict + "\n").encode())
     return verdict
 
@@ -280,6 +282,15 @@ def _confused(found: Positives, threshold: float) -> str:
     names = ", ".join(f"{text!r} ({sum(hits)} of {len(hits)})" for text, hits in taken[:_NAMED])
     more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
     return f"{names}{more}: {count} of {of} near-misses taken for the word."
+
+
+def _threshold_from(evaluation: dict[str, Any]) -> str:
+    """What the threshold was chosen on, and how often it was false there."""
+    low, high = evaluation["false_accepts_per_hour_95"]
+    return (
+        f"The threshold was chosen on {evaluation['hours']:.2f} h of {evaluation['negatives']}, with "
+        f"{evaluation['false_accepts_per_hour']:.2f} false accepts an hour there ({low:.2f}-{high:.2f})."
+    )
 
 
 def _rests_on(report: Report, basis: Basis) -> str:
