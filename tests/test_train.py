@@ -239,6 +239,16 @@ def test_scenes_that_calibrate_hold_nothing_made_to_sound_like_the_word() -> Non
     stage = without_neighbours(material).stage(common, "validation")
     drawn = [word.kind for seed in range(40) for word in stage.draw(np.random.default_rng(seed)).words]
     assert set(drawn) == {"negative", "sentence"}
+    (bank,) = material.banks
+    said = [clip for clip in bank.clips if clip.kind == "sentence"]
+    near = {"active"}
+    carrying = tuple(
+        replace(clip, text=f"Now {text}, and on.") for clip in said for text in (*near, *(f"{one}s" for one in near))
+    )
+    common = without_neighbours(replace(material, banks=(replace(bank, clips=(*bank.clips, *carrying)),)))
+    texts = {clip.text for clip in common.banks[0].clips}
+    assert not texts & {f"Now {text}, and on." for text in near}
+    assert texts >= {f"Now {text}s, and on." for text in near}
 
 
 def test_ctrl_c_leaves_a_run_that_goes_on(sets: Path, tmp_path: Path) -> None:

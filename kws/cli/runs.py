@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -257,13 +258,19 @@ def talk_stage(material: Material, split: Split) -> Stage:
 
 
 def without_neighbours(material: Material) -> Material:
-    """Without the clips that sound like the word or hold it; what sounds like another bank's word is common talk."""
+    """Without clips like the word, and those that hold it or such a clip; what is like another word is common talk."""
     word = material.word.casefold()
+
+    def is_like(clip: Clip, bank: Bank) -> bool:
+        return clip.kind in {"near-miss", "containing"} and bank.word.casefold() == word
+
+    alike = {clip.text.casefold() for bank in material.banks for clip in bank.clips if is_like(clip, bank)}
 
     def is_near(clip: Clip, bank: Bank) -> bool:
         text = clip.text.casefold()
         holds = word in text and text != word
-        return holds or (clip.kind in {"near-miss", "containing"} and bank.word.casefold() == word)
+        carries = clip.kind == "sentence" and any(re.search(rf"(?<!\w){re.escape(near)}(?!\w)", text) for near in alike)
+        return holds or carries or is_like(clip, bank)
 
     banks = [
         replace(bank, clips=tuple(clip for clip in bank.clips if not is_near(clip, bank))) for bank in material.banks
