@@ -35,6 +35,10 @@ class Variety:
     """Frames of the clip for one of the stretch, log-uniform: time alone is changed."""
     tract: tuple[float, float] = (0.87, 1.15)
     """Factor of all frequencies, log-uniform, as of a longer or shorter vocal tract (N. Jaitly and G. Hinton, 2013)."""
+    strange_tract: tuple[float, float] = (0.7, 1.45)
+    """Likewise where the word is not said: there a voice may be as odd as it likes, and not wake the machine."""
+    backwards: float = 0.2
+    """Share of stretches without the word that run backwards: speech in a tongue that nobody has."""
     overlaid: float = 0.4
     """Share of stretches under which another clip's sound without events is laid."""
     overlay_snr_db: tuple[float, float] = (3.0, 30.0)
@@ -88,8 +92,13 @@ def stretches(
 def augmented(
     frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
 ) -> Tensor:
-    """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean."""
-    changed = _tract(_expanded(frames, variety, rng), front_end, variety, rng)
+    """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean.
+
+    `eventless`: which clips (B,) do not hold the word.
+    """
+    turned = torch.from_numpy(eventless & (rng.random(len(frames)) < variety.backwards))[:, None, None]
+    changed = torch.where(turned, frames.flip(1), frames)
+    changed = _tract(_expanded(changed, variety, rng), eventless, front_end, variety, rng)
     changed = _overlaid(changed, eventless, variety, rng)
     gain = _column(rng.uniform(-1, 1, len(frames)) * variety.gain_db * _NEPERS_PER_DB)
     changed = torch.logaddexp(changed + gain, torch.tensor(math.log(front_end.floor)))
@@ -146,11 +155,13 @@ def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Ten
     return frames + (power - 1) * (level - loud).clamp(max=0)
 
 
-def _tract(frames: Tensor, front_end: FrontEnd, variety: Variety, rng: np.random.Generator) -> Tensor:
+def _tract(
+    frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
+) -> Tensor:
     """Every clip with its frequencies scaled: each band reads, between bands, where its frequency came from."""
     centres_hz = band_centres_hz(front_end)
-    long, short = np.log(variety.tract)
-    factor = np.exp(rng.uniform(long, short, (len(frames), 1)))
+    long, short = np.where(eventless, np.log(variety.strange_tract)[:, None], np.log(variety.tract)[:, None])
+    factor = np.exp(rng.uniform(long, short))[:, None]
     at = np.interp(centres_hz * factor, centres_hz, np.arange(len(centres_hz)))
     distance = np.abs(at[:, None, :] - np.arange(len(centres_hz))[None, :, None])
     return torch.bmm(frames, torch.from_numpy(np.maximum(0, 1 - distance).astype(np.float32)))

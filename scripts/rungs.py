@@ -185,6 +185,10 @@ RUNGS = {
     "no-mask": Rung(what="no masked bands", change=varied(masked_bands=0)),
     "no-overlay": Rung(what="nothing laid under", change=varied(overlaid=0.0)),
     "no-tract": Rung(what="no other vocal tracts", change=varied(tract=(1.0, 1.0))),
+    "plain-voices": Rung(
+        what="no odd voices and nothing backwards where the word is not said",
+        change=varied(strange_tract=(0.87, 1.15), backwards=0.0),
+    ),
     "slow": Rung(what="half the learning rate", change=changed(learning_rate=4e-3)),
     "no-average": Rung(what="weights not averaged", change=changed(average=0.0)),
     "long-average": Rung(what="weights averaged over 300 steps", change=changed(average=0.997)),

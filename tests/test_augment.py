@@ -15,7 +15,17 @@ from kws.targets import NEGATIVE
 
 HOP_S = 0.01
 STILL = Variety(
-    focus=0, tempo=(1, 1), tract=(1, 1), overlaid=0, gain_db=0, masked_bands=0, dynamics=(1, 1), halting=0, alone=0
+    focus=0,
+    tempo=(1, 1),
+    tract=(1, 1),
+    overlaid=0,
+    gain_db=0,
+    masked_bands=0,
+    dynamics=(1, 1),
+    halting=0,
+    alone=0,
+    strange_tract=(1, 1),
+    backwards=0,
 )
 FRONT_END = FrontEnd()
 
@@ -122,6 +132,18 @@ def test_a_stretch_is_no_longer_than_the_shortest_clip_allows() -> None:
 def tone(frequency_hz: float) -> torch.Tensor:
     time_s = np.arange(16000) / 16000
     return torch.from_numpy(LogMel(FRONT_END)(np.sin(2 * np.pi * frequency_hz * time_s).astype(np.float32)))[None]
+
+
+def test_without_the_word_sound_may_run_backwards_and_voices_be_odd() -> None:
+    frames = tone(2000).clamp(min=-9).repeat(2, 1, 1)
+    frames[:, :30] = -9
+    variety, without = replace(STILL, backwards=1), np.array([True, False])
+    turned = augmented(frames, without, FRONT_END, variety, np.random.default_rng(0))
+    torch.testing.assert_close(turned[0], frames[0].flip(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(turned[1], frames[1], atol=0.01, rtol=0)
+    odd = augmented(frames, without, FRONT_END, replace(STILL, strange_tract=(0.7, 0.7)), np.random.default_rng(0))
+    assert odd[0, 50].argmax() > frames[0, 50].argmax() + 2
+    torch.testing.assert_close(odd[1], frames[1], atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("factor", [0.87, 1.0, 1.15])
