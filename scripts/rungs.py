@@ -187,7 +187,7 @@ RUNGS = {
     "no-tract": Rung(what="no other vocal tracts", change=varied(tract=(1.0, 1.0))),
     "plain-voices": Rung(
         what="no odd voices and nothing backwards where the word is not said",
-        change=varied(strange_tract=(0.87, 1.15), backwards=0.0),
+        change=varied(strange_tract=Recipe().variety.tract, backwards=0.0),
     ),
     "slow": Rung(what="half the learning rate", change=changed(learning_rate=4e-3)),
     "no-average": Rung(what="weights not averaged", change=changed(average=0.0)),

@@ -202,7 +202,7 @@ def test_recorded_talk_is_calibrated_on_beside_scenes_of_the_word(
         (tmp_path / "negatives" / place).parent.mkdir(parents=True)
         write_audio(tmp_path / "negatives" / place, np.full(RATE_HZ, 0.1, np.float32))
     material = Material(word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=None, licences=())
-    validation = scene_validation(material, recipe_of(1, 0.5, None), 0, talk=recorded_talk(tmp_path))
+    validation = scene_validation(material, recipe_of(1, 0.5, None), 0, talk=recorded_talk(tmp_path / "negatives"))
     assert validation.spoken_by_people
     assert validation.hours == pytest.approx(2 / 3600, rel=0.1)
     assert validation.utterances

@@ -105,7 +105,7 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     def validation() -> Validation:
         if order.validation and (order.validation / "positives").is_dir():
             return recorded_validation(order.validation, recipe)
-        talk = recorded_talk(order.validation) if order.validation else ()
+        talk = recorded_talk(order.validation / "negatives") if order.validation else ()
         return scene_validation(material, recipe, workers if workers > 1 else 0, plan, talk)
 
     run, detector = order.out / "run", order.out / wanted.file_name

@@ -297,15 +297,14 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
         start_s, end_s = PADDING_S + event.start, PADDING_S + event.end
         frames = log_mel(padded).astype(np.float16)
         validation.utterances.append(Utterance(frames=frames, start_s=start_s, end_s=end_s))
-    _add_talk(validation, recorded_talk(folder))
+    _add_talk(validation, recorded_talk(folder / "negatives"))
     return validation
 
 
-def recorded_talk(folder: Path) -> list[Path]:
-    """The human speech below `negatives`."""
+def recorded_talk(negatives: Path) -> list[Path]:
+    """The human speech below a folder of negatives."""
     from kws.evaluate import SPEECH
 
-    negatives = folder / "negatives"
     return [path for path in audio_files(negatives) if path.relative_to(negatives).parts[0].startswith(SPEECH)]
 
 
