@@ -34,6 +34,16 @@ class Utterance:
         return self.start_s + WINDOW_S[0], self.end_s + WINDOW_S[1]
 
 
+def missed(
+    utterances: Sequence[Utterance], scores: Sequence[NDArray[np.float32]], rule: Rule, thresholds: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """How many utterances, with their scores (N,), the rule misses at each threshold (K,)."""
+    count = np.zeros(len(thresholds), np.int64)
+    for utterance, found in zip(utterances, scores, strict=True):
+        count += ~heard(found, utterance.window_s, rule, thresholds)
+    return count
+
+
 @dataclass(kw_only=True)
 class Validation:
     """Utterances to hear, and sound in which nothing is to be heard."""
@@ -79,9 +89,7 @@ class Hearing:
     def det(self, decision: Decision) -> Det:
         """Misses and false accepts over the grid of thresholds."""
         thresholds, rule = grid(), self.validation.rule(decision)
-        misses = np.zeros(len(thresholds), np.int64)
-        for utterance, scores in zip(self.validation.utterances, self.utterances, strict=True):
-            misses += ~heard(scores, utterance.window_s, rule, thresholds)
+        misses = missed(self.validation.utterances, self.utterances, rule, thresholds)
         accepts = false_accepts(self.negatives, rule, thresholds)
         return Det(
             thresholds=thresholds, misses=tuple(misses.tolist()), utterances=len(self.utterances),

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -233,7 +233,7 @@ def scene_validation(
                 for start_s, end_s, _ in rows[rows[:, 2] == POSITIVE][:1]:
                     validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
             bar.update(len(heard))
-        _add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
+        add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
         if validation.hours >= _ENOUGH_H:
             validation.spoken_by_people = True
             bar.update(scenes)
@@ -297,7 +297,7 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
         start_s, end_s = PADDING_S + event.start, PADDING_S + event.end
         frames = log_mel(padded).astype(np.float16)
         validation.utterances.append(Utterance(frames=frames, start_s=start_s, end_s=end_s))
-    _add_talk(validation, recorded_talk(folder / "negatives"))
+    add_talk(validation, recorded_talk(folder / "negatives"))
     return validation
 
 
@@ -308,7 +308,7 @@ def recorded_talk(negatives: Path) -> list[Path]:
     return [path for path in audio_files(negatives) if path.relative_to(negatives).parts[0].startswith(SPEECH)]
 
 
-def _add_talk(validation: Validation, paths: Sequence[Path], most_h: float = math.inf) -> None:
+def add_talk(validation: Validation, paths: Iterable[Path], most_h: float = math.inf) -> None:
     """Take in recorded talk, file by file until there are so many hours."""
     import numpy as np
 
