@@ -35,7 +35,7 @@ class Utterance:
 
 
 def missed(
-    utterances: Sequence[Utterance], scores: Sequence[NDArray[np.float32]], rule: Rule, thresholds: NDArray[np.float64]
+    utterances: Sequence[Utterance], scores: Sequence[NDArray[np.float32]], rule: Rule, thresholds: Sequence[float]
 ) -> NDArray[np.int64]:
     """How many utterances, with their scores (N,), the rule misses at each threshold (K,)."""
     count = np.zeros(len(thresholds), np.int64)
