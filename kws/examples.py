@@ -41,11 +41,31 @@ class FeatureClips(Dataset[Heard]):
         return LogMel(self.front_end)(samples).astype(np.float16), coded(events)
 
 
-class Examples:
-    """A ring of clips: when it is full, new ones take the place of the oldest."""
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """Frames of recordings without the word, of which a batch takes stretches as they are."""
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+    groups: tuple[tuple[float, tuple[NDArray[np.float16], ...]], ...]
+    """How often a stretch comes from each group, and frames (T, M) of its recordings."""
+    share: float
+    """Of a batch."""
+    frames: int
+    """Of a stretch; what is shorter is repeated."""
+
+    def draw(self, rng: np.random.Generator) -> Heard:
+        """A stretch without events: of any recording of a group as often as of any other, however long."""
+        often = np.array([weight for weight, _ in self.groups])
+        recordings = self.groups[int(rng.choice(len(often), p=often / often.sum()))][1]
+        whole = recordings[int(rng.integers(len(recordings)))]
+        begin = int(rng.integers(max(1, len(whole) - self.frames + 1)))
+        return np.resize(whole[begin : begin + self.frames], (self.frames, whole.shape[1])), coded(())
+
+
+class Examples:
+    """A ring of clips: when it is full, new ones take the place of the oldest; and recordings, which stay."""
+
+    def __init__(self, capacity: int, recorded: Recorded | None = None) -> None:
+        self._capacity, self._recorded = capacity, recorded
         self._clips: list[Heard] = []
         self._next = 0
 
@@ -62,8 +82,10 @@ class Examples:
             self._next = (self._next + 1) % self._capacity
 
     def draw(self, rng: np.random.Generator, size: int) -> list[Heard]:
-        """So many clips, none twice. Raises Failure if there is none."""
+        """So many clips, none twice, and among them stretches of recordings. Raises Failure if there is no clip."""
         if not self._clips:
             raise Failure("there are no clips to train on: make some with kws generate.")
-        chosen = rng.choice(len(self._clips), min(size, len(self._clips)), replace=False)
-        return [self._clips[number] for number in chosen]
+        recorded = self._recorded
+        stretches = [recorded.draw(rng) for _ in range(rng.binomial(size, recorded.share))] if recorded else []
+        chosen = rng.choice(len(self._clips), min(size - len(stretches), len(self._clips)), replace=False)
+        return [*stretches, *(self._clips[number] for number in chosen)]

@@ -32,6 +32,26 @@ class State:
     """(P * L, B, H), member by member."""
 
 
+class Dropout(nn.Module):
+    """Dropout whose draws hang on a seed, so that members may learn in threads side by side."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self._draws: torch.Generator | None = None
+
+    def seed(self, seed: int) -> None:
+        """Begin its draws anew."""
+        self._draws = torch.Generator().manual_seed(seed)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values of any shape, some of them 0 and the others scaled up for it; while it trains."""
+        if not self.training or not self.share:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1 - self.share, generator=self._draws)
+        return values * kept / (1 - self.share)
+
+
 class Member(nn.Module):
     """One of the nets: from floored frames to logits."""
 
@@ -40,16 +60,18 @@ class Member(nn.Module):
         self.stride = shape.stride
         self.conv = nn.Conv1d(bands, shape.channels, shape.kernel, stride=shape.stride, bias=False)
         self.norm = nn.BatchNorm1d(shape.channels)
-        self.gru = nn.GRU(
-            shape.channels, shape.hidden, shape.layers, batch_first=True, dropout=dropout if shape.layers > 1 else 0.0
-        )
-        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(shape.channels, shape.hidden, shape.layers, batch_first=True)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(shape.hidden, 1)
 
     @property
     def filters(self) -> Tensor:
         """The convolution's weights (C, M, kernel), each filter's sum made 0, so that it is deaf to level."""
         return self.conv.weight - self.conv.weight.mean(dim=(1, 2), keepdim=True)
+
+    def blank(self, clips: int) -> Tensor:
+        """The state (L, B, H) before any sound."""
+        return self.head.weight.new_zeros(self.gru.num_layers, clips, self.gru.hidden_size)
 
     def forward(self, window: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, N) of frames (B, T, M), and the state (L, B, H) after them."""
@@ -86,7 +108,7 @@ class Net(nn.Module):
     def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (P, B, N) of (B, T, M) frames and the state after them; no state means a blank one."""
         state = self.blank_state(len(frames)) if state is None else state
-        frames, loud = self._floored(frames, state.loud)
+        frames, loud = self.floored(frames, state.loud)
         window = torch.cat((state.conv, frames), dim=1)
         steps = self.shape.steps(window.shape[1])
         kept = window[:, steps * self.shape.stride :]
@@ -97,7 +119,7 @@ class Net(nn.Module):
         after = torch.cat([own for _, own in heard])
         return torch.stack([logits for logits, _ in heard]), State(loud=loud, conv=kept, gru=after)
 
-    def _floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
+    def floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) with the floor's power added, and the power (B, W - 1) of the last of them."""
         if frames.shape[1] == 0:
             return frames, loud

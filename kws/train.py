@@ -9,10 +9,12 @@ B clips, T frames, M mel bands, N steps.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from kws.augment import Variety, augmented, stretches
@@ -31,8 +32,9 @@ from kws.det import Choice, Det, choose_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
+from kws.learner import Learner, Lesson
 from kws.loss import max_pooling_loss
-from kws.model import Net, State
+from kws.model import Net
 from kws.targets import Window, heeded, regions
 from kws.trunk import packed, read_trunk
 from kws.validation import Hearing, Score, Validation
@@ -48,7 +50,7 @@ _PIECE = 3000
 class Recipe:
     """How a net is trained."""
 
-    steps: int = 750
+    steps: int = 1400
     batch: int = 40
     crop_s: float = 5.0
     """Length of the stretch of each clip that a batch takes."""
@@ -68,7 +70,7 @@ class Recipe:
     dropout: float = 0.1
     carried: float = 0.5
     """Share of clips that start from the state another clip ended in."""
-    validate_every: int = 400
+    validate_every: int = 700
     target_per_hour: float = 0.5
     seed: int = 1
     trunk: bool = True
@@ -116,17 +118,19 @@ class Training:
             trunk = read_trunk()
             trunk.start(self.net)
             self.source = replace(source, licences=tuple(dict.fromkeys([*source.licences, *trunk.licences])))
-        self.average = AveragedModel(
-            self.net,
-            multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
-            use_buffers=True,
-        )
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=recipe.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._learning_rate)
+        self.average = copy.deepcopy(self.net).eval()
+        pairs = enumerate(zip(self.net.nets, self.average.nets, strict=True))
+        self.learners = [
+            Learner(member, average, number, share=recipe.average, weight_decay=recipe.weight_decay)
+            for number, (member, average) in pairs
+        ]
         self.rng = np.random.default_rng(recipe.seed)
         self.step = 0
         self.standing = Standing()
-        self._carried: Tensor | None = None
+        self._executor = ThreadPoolExecutor(
+            min(len(self.learners), torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)
+        )
+        self._under_way: list[Future[float]] = []
 
     def run(
         self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation, bar: Any = None
@@ -152,11 +156,11 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        self.settle()
         state = {
             "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "standing": asdict(self.standing),
             "net": self.net.state_dict(), "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
-            "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(), "carried": self._carried,
+            "learners": [learner.state() for learner in self.learners], "rng": self.rng.bit_generator.state,
         }  # fmt: skip
         write_whole(self.folder / CHECKPOINT, packed(state))
 
@@ -179,16 +183,20 @@ class Training:
             )
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
+        for learner, known in zip(self.learners, state["learners"], strict=True):
+            learner.restore(known)
         self.rng.bit_generator.state = state["rng"]
-        torch.set_rng_state(state["torch_rng"])
-        self.step, self.standing, self._carried = state["step"], Standing(**state["standing"]), state["carried"]
+        self.step, self.standing = state["step"], Standing(**state["standing"])
 
     def learn(self, examples: Examples, steps: int) -> None:
         """So many steps, without a validation."""
         for _ in range(steps):
             self._learn(examples)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until every member has taken its last step."""
+        _mean(self._under_way)
 
     def loss(self, logits: Tensor, asked: Tensor) -> Tensor:
         """What is minimised, of one member's logits (B, N) under `kws.targets.regions` (B, N)."""
@@ -201,20 +209,17 @@ class Training:
         return self.recipe.learning_rate * rise * max(fall, 0.01)
 
     def _learn(self, examples: Examples) -> float:
+        """Begin a step; gives the loss of the one before, which is over then, or of the first."""
         frames, asked = self._batch(examples.draw(self.rng, self.recipe.batch))
-        self.net.train()
-        logits, after = self.net(frames, self._initial_state(len(frames)))
-        self._carried = after.gru.detach()
-        loss = torch.stack([self.loss(own, asked) for own in logits]).sum()
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for member in self.net.nets:
-            torch.nn.utils.clip_grad_norm_(member.parameters(), 5.0)
-        self.optimiser.step()
-        self.schedule.step()
-        self.average.update_parameters(self.net)
+        clips = len(frames)
+        lesson = Lesson(
+            frames=self.net.floored(frames, self.net.blank_state(clips).loud)[0], asked=asked, loss=self.loss,
+            order=self.rng.permutation(clips), carried=self.rng.random(clips) < self.recipe.carried,
+            learning_rate=self._learning_rate(self.step), seed=(self.recipe.seed, self.step),
+        )  # fmt: skip
+        before, self._under_way = self._under_way, [learner.take(lesson, self._executor) for learner in self.learners]
         self.step += 1
-        return float(loss.detach()) / len(logits)
+        return _mean(before or self._under_way)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""
@@ -227,25 +232,15 @@ class Training:
         asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])
         return frames, torch.from_numpy(asked.astype(np.int64))
 
-    def _initial_state(self, clips: int) -> State:
-        """Some clips start blank, as a listener does, the others from where clips of the last batch ended."""
-        blank = self.net.blank_state(clips)
-        if self._carried is None or self._carried.shape[1] != clips:
-            return blank
-        shuffled = self._carried[:, torch.from_numpy(self.rng.permutation(clips))]
-        keep = torch.from_numpy(self.rng.random(clips) < self.recipe.carried)
-        return State(loud=blank.loud, conv=blank.conv, gru=shuffled * keep[None, :, None])
-
     def _validate(self, validation: Validation, loss: float) -> None:
-        net = self.average.module
-        assert isinstance(net, Net)
-        det, decision, choice = calibrated(validation.heard_by(scorer(net)), self.recipe)
+        self.settle()
+        det, decision, choice = calibrated(validation.heard_by(scorer(self.average)), self.recipe)
         standing = Standing(
             mean_frr=float(np.mean([_frr(choose_threshold(det, rate)) for rate in _RATES])),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
         self.standing = standing
-        self._save_average(net, validation, det, decision, choice.caveat)
+        self._save_average(validation, det, decision, choice.caveat)
         line = {
             "step": self.step, "loss": round(loss, 4), **asdict(standing), "threshold": choice.threshold,
             "hours": round(validation.hours, 3), "utterances": len(validation.utterances),
@@ -253,9 +248,9 @@ class Training:
         append_line(self.folder / LOG, json.dumps(line))
         self.save()
 
-    def _save_average(self, net: Net, validation: Validation, det: Det, decision: Decision, caveat: str) -> None:
+    def _save_average(self, validation: Validation, det: Det, decision: Decision, caveat: str) -> None:
         state = {
-            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": net.state_dict(),
+            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": self.average.state_dict(),
             "decision": decision.to_json(), "det": det.to_json(), "caveat": caveat,
             "spoken_by_people": validation.spoken_by_people,
         }  # fmt: skip
@@ -279,6 +274,11 @@ def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]
         if decision.lag_s <= recipe.most_lag_s:
             break
     return det, decision, choice
+
+
+def _mean(losses: Sequence[Future[float]]) -> float:
+    """Once they are known."""
+    return sum(loss.result() for loss in losses) / max(1, len(losses))
 
 
 def _frr(choice: Choice) -> float:

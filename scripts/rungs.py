@@ -41,10 +41,9 @@ class Mining(Training):
 
     def _learn(self, examples: Examples) -> float:
         if self.step >= self.recipe.steps // 3 and self.step % 50 == 0:
-            net = self.average.module
-            assert isinstance(net, Net)
+            self.settle()
             clips = [clip for clip in examples.draw(self.rng, 800) if not heeded(clip[1]).any()]
-            worst = [float(scores.max()) for scores in scorer(net)([frames for frames, _ in clips])]
+            worst = [float(scores.max()) for scores in scorer(self.average)([frames for frames, _ in clips])]
             self.hard = tuple(clips[number] for number in np.argsort(worst)[-48:])
         return super()._learn(examples)
 
@@ -69,11 +68,11 @@ class Distilled(Training):
         return super()._learn(examples)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
+        self.settle()  # a loss may still be looking at what was taught
         frames, asked = super()._batch(clips)
         assert self.teacher is not None
-        net = self.teacher.average.module.eval()
         with torch.no_grad():
-            self.taught = net(frames)[0].mean(dim=0).clamp(-7, 7)
+            self.taught = self.teacher.average(frames)[0].mean(dim=0).clamp(-7, 7)
         return frames, asked
 
     def loss(self, logits: Tensor, asked: Tensor) -> Tensor:
@@ -95,14 +94,14 @@ def smoothed(values: Tensor, share: float) -> Tensor:
 class RunningMean(Net):
     """Log-mel less its running mean of about two seconds in each band, instead of the floor."""
 
-    def _floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
+    def floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
         return frames - smoothed(frames, 0.005) if frames.shape[1] else frames, loud
 
 
 class Pcen(Net):
     """Per-channel energy normalisation instead of logarithm and floor (Y. Wang et al., 2017; their constants)."""
 
-    def _floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
+    def floored(self, frames: Tensor, loud: Tensor) -> tuple[Tensor, Tensor]:
         if frames.shape[1] == 0:
             return frames, loud
         power = frames.exp()

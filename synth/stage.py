@@ -22,7 +22,7 @@ from synth.devices import Levelling, heard, levelled
 from synth.noises import coloured, effects, hum, music, white_noise
 from synth.recorded import BACKGROUND, Recordings
 from synth.rooms import convolved, diffuse_response, impulse_response
-from synth.scene import Cast, Noise, Ranges, Scene, Word, draw_scene
+from synth.scene import Cast, Noise, Ranges, Scene, Word, draw_scene, talk_shares
 from synth.voices import Split
 
 _FADE_S = 0.008
@@ -72,6 +72,19 @@ class Stage:
     def clips(self) -> tuple[Clip, ...]:
         """All that may be said, each by its kind to this word."""
         return tuple(self._clips)
+
+    @property
+    def recorded(self) -> tuple[tuple[float, tuple[Path, ...]], ...]:
+        """The recordings, by groups: how often each is drawn where a scene is nothing but recorded, and its files."""
+        background = (*self.cast.music, *self.cast.effects)
+        talk = sum(map(len, self.cast.talk))
+        shares = [float(share) * talk for share in talk_shares(self.cast)] + [float(len(background))]
+        groups = [*self.cast.talk, background]
+        return tuple(
+            (share / (talk + len(background)), tuple(self.recordings.files[number] for number in group))
+            for share, group in zip(shares, groups, strict=True)
+            if group
+        )
 
     @property
     def fingerprint(self) -> str:

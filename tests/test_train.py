@@ -45,7 +45,7 @@ RECIPE = Recipe(
 SOURCE = Source(word="activate", made_from="tones", licences=("tones: ours",))
 EASY = Ranges(
     duration_s=4.0, snr_db=(20, 30), level_db=(-25, -15), positives=(0.3, 0.7), negatives=(1, 2), no_room=1,
-    swapped=0, noises=(0.1, 0.9), wordless=0, device=NEUTRAL,
+    swapped=0, noises=(0.1, 0.9), wordless=0, recorded=0, device=NEUTRAL,
 )  # fmt: skip
 
 
@@ -121,6 +121,32 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(
     assert (tmp_path / "whole" / LOG).read_text() == (tmp_path / "stopped" / LOG).read_text()
 
 
+def test_the_weights_are_the_same_with_any_number_of_threads(examples: Examples, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, shape=replace(RECIPE.shape, members=3), dropout=0.3)
+    learnt, threads = [], torch.get_num_threads()
+    for count in (1, 2, 4):
+        torch.set_num_threads(count)
+        training = Training(recipe, SOURCE, tmp_path)
+        torch.set_num_threads(1)  # what the batch is made with
+        training.learn(examples, 6)
+        learnt.append([*training.net.parameters(), *training.average.parameters()])
+    torch.set_num_threads(threads)
+    for ours, theirs in zip(learnt[0] * 2, [*learnt[1], *learnt[2]], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    one, other, _ = training.net.nets
+    assert not torch.equal(one.conv.weight, other.conv.weight)
+
+
+def test_a_step_that_fails_is_not_passed_over(examples: Examples, tmp_path: Path) -> None:
+    class Broken(Training):
+        def loss(self, logits: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+            raise ValueError("no loss")
+
+    training = Broken(RECIPE, SOURCE, tmp_path)
+    with pytest.raises(ValueError, match="no loss"):
+        training.learn(examples, 3)
+
+
 def test_a_run_of_another_word_or_recipe_is_not_gone_on_with(
     examples: Examples, validation: Validation, tmp_path: Path
 ) -> None:
@@ -156,17 +182,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 def test_an_untrained_folder_cannot_be_released(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="no trained net"):
         release(tmp_path, tmp_path / "a.onnx")
-
-
-def test_the_ring_of_examples_replaces_the_oldest() -> None:
-    ring = Examples(3)
-    ring.add((np.full((5, 2), number, np.float16), np.zeros((0, 3), np.float32)) for number in range(5))
-    assert sorted(frames[0, 0] for frames, _ in ring.draw(np.random.default_rng(0), 8)) == [2, 3, 4]
-
-
-def test_no_examples_are_refused() -> None:
-    with pytest.raises(Failure, match="no clips"):
-        Examples(3).draw(np.random.default_rng(0), 8)
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,35 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kws.audio import Samples, read_audio
+import numpy as np
+from numpy.typing import NDArray
+
+from kws.audio import RATE_HZ, Samples, duration_s, read_audio
+from kws.errors import Failure
 from kws.events import Event, Recording
 
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
-    from kws.examples import Clips, Heard
+    from kws.cli.stages import Stages
+    from kws.examples import Clips, Heard, Recorded
     from kws.train import Recipe, Source
     from synth.scene import Ranges
     from synth.stage import Stage
 
 _BATCH = 8
 """Clips given at a time, unless it is said otherwise."""
+_RENDERED = 0.2
+"""Share of scenes that are nothing but recorded, where recordings are heard as they are besides."""
+_HEARD = 0.45
+"""Share of a batch that are stretches of those."""
+_STRETCH_S = 10.0
+"""Length of such a stretch."""
+_LEAST_S = 1.0
+"""Recordings shorter than this are left out of them."""
 _OWN_SHARE = 0.2
 """Scenes with the user's own recordings beside a dataset, as a share of its clips."""
 
@@ -36,6 +51,20 @@ class DatasetClips:
         """Sound (S,) and events of a clip."""
         recording = self.recordings[number]
         return read_audio(recording.audio), recording.events
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundClips:
+    """Whole recordings without the word."""
+
+    paths: tuple[Path, ...]
+
+    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) of a recording; nothing if it cannot be read any longer."""
+        try:
+            return read_audio(self.paths[number]), ()
+        except Failure:
+            return np.zeros(0, np.float32), ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +104,24 @@ class Fed:
     count: int | None
     """Clips of a dataset; None for scenes without end."""
     workers: int
+    recorded: tuple[tuple[float, tuple[Path, ...]], ...] = ()
+    """Recordings without the word that are heard as they are, besides: by group, how often and which."""
 
 
 def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
     """Scenes without end, rendered as they are needed."""
     from kws.train import Source
 
-    stage = material.stage(ranges)
+    heard = material.recordings is not None and ranges.recorded > 0
+    stage = material.stage(replace(ranges, recorded=_RENDERED) if heard else ranges)
     source = Source(
         word=material.word, language=material.language, made_from=f"scenes of stage {stage.fingerprint}",
         licences=material.licences,
     )  # fmt: skip
-    return Fed(source=source, clips=SceneClips(stage=stage, seed=seed), count=None, workers=workers)
+    return Fed(
+        source=source, clips=SceneClips(stage=stage, seed=seed), count=None, workers=workers,
+        recorded=stage.recorded if heard else (),
+    )  # fmt: skip
 
 
 def of_dataset(source: Source, clips: DatasetClips, scenes: Fed | None, workers: int) -> Fed:
@@ -129,6 +164,43 @@ class Kitchen:
         with one_thread():
             batches = iter(loader)
         yield from batches
+
+
+def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Recorded | None:
+    """Frames of so many hours of recordings without the word, of each group as it is drawn; None if there are none."""
+    from kws.examples import Recorded
+
+    chosen = [_lasting(paths, 3600 * hours * weight) for weight, paths in fed.recorded]
+    paths = tuple(path for some in chosen for path in some)
+    front_end = kitchen.recipe.front_end
+    frames: list[NDArray[np.float16]] = []
+    if paths:
+        with stages.bar("scenes", len(paths), "recording") as bar:
+            for [(whole, _)] in replace(kitchen, clips=SoundClips(paths=paths), batch=1).serve(0, len(paths)):
+                frames.append(whole)
+                bar.update()
+    rest, groups = iter(frames), []
+    for (weight, _), some in zip(fed.recorded, chosen, strict=True):
+        usable = [whole for whole in islice(rest, len(some)) if len(whole) >= front_end.frames(_samples(_LEAST_S))]
+        if usable:
+            groups.append((weight, tuple(usable)))
+    stretch = front_end.frames(_samples(_STRETCH_S))
+    return Recorded(groups=tuple(groups), share=_HEARD, frames=stretch) if groups else None
+
+
+def _lasting(paths: Sequence[Path], seconds: float) -> list[Path]:
+    """Of these, chosen by lot but always the same, enough to last so long; all, if they do not."""
+    chosen: list[Path] = []
+    for number in np.random.default_rng(0).permutation(len(paths)):
+        if seconds <= 0:
+            break
+        chosen.append(paths[number])
+        seconds -= duration_s(paths[number])
+    return chosen
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * RATE_HZ)
 
 
 def _quietly(_worker: int) -> None:

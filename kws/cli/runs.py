@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kws.audio import read_audio
-from kws.cli.clips import Fed, Kitchen, SceneClips
+from kws.cli.clips import Fed, Kitchen, SceneClips, recorded
 from kws.cli.stages import Stages, stoppable
 from kws.errors import Failure
 from kws.events import audio_files, read_manifest
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 _POOL = 1500
 """Clips held at a time where they are made as they are needed."""
-_FRESH = 8
+_FRESH = 2
 """Of which so many are replaced each step."""
+_RECORDED_H = 10.0
+"""Recordings without the word that are heard as they are, at most."""
 _SCENES = 240
 """Synthetic validation scenes with the word, and as many without; as many hold the talk that the verdict hears."""
 _TRIALS = 48
@@ -43,7 +45,7 @@ _ENOUGH_H = 0.5
 """With less recorded talk than this, made talk joins it."""
 _WHOLE_MINUTES = 15.0
 """A budget from which on nothing is made less of."""
-_LEAST = {"pool": 400, "fresh": 3, "scenes": 48, "trials": 24}
+_LEAST = {"pool": 400, "fresh": 1, "scenes": 48, "trials": 24}
 """Below these no budget goes."""
 _ENOUGH_STEPS = 300
 """Below these one net that learns longer is better than several."""
@@ -73,6 +75,8 @@ class Effort:
     """Utterances that the verdict hears in each condition."""
     talk_h: float
     """Hours of recorded talk to calibrate on, and again for the verdict, at most."""
+    recorded_h: float
+    """Hours of recordings without the word to train on as they are, at most."""
 
 
 def effort(minutes: float | None = None) -> Effort:
@@ -85,6 +89,7 @@ def effort(minutes: float | None = None) -> Effort:
     return Effort(
         pool=part("pool", _POOL), fresh=part("fresh", _FRESH), scenes=part("scenes", _SCENES),
         trials=part("trials", _TRIALS), talk_h=share * _TALK_H,
+        recorded_h=share * _RECORDED_H,
     )  # fmt: skip
 
 
@@ -105,14 +110,10 @@ def train_to_the_end(
 
     A run that was begun is finished as it was begun, whatever the budget.
     """
-    import torch
-
     from kws.train import Training, begun
 
     plan = plan or Plan()
     make_folder(out)
-    if fed.count is None and fed.workers:  # threads that wait for a core that a worker has are far slower
-        torch.set_num_threads(max(1, torch.get_num_threads() - fed.workers))
     training, theirs = None, begun(out, recipe)
     if theirs is not None:
         training = Training(theirs if plan.stages.budget else recipe, fed.source, out)
@@ -133,29 +134,30 @@ def _train(
     training: Training | None, recipe: Recipe, out: Path, fed: Fed, validation: Validation, plan: Plan
 ) -> Training:
     """The run, a new one if there is none, trained to its end."""
+    from kws.examples import Examples
     from kws.train import Training
 
     effort, stages = plan.effort, plan.stages
     count = fed.count or effort.pool
     first = 0 if training is None or fed.count else training.step * effort.fresh
     every_core = (os.cpu_count() or 1) if fed.workers else 0
-    examples, clip_s = _first_clips(Kitchen(clips=fed.clips, recipe=recipe, workers=every_core), first, count, stages)
+    kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=every_core)
+    examples = Examples(count, recorded(fed, kitchen, effort.recorded_h, stages))
+    clip_s = _first_clips(kitchen, examples, first, count, stages)
     if training is None:
         if stages.budget:
-            recipe = _fitted(recipe, fed, examples, plan, clip_s * max(1, every_core))
+            recipe = _fitted(recipe, fed, examples, plan, clip_s)
         training = Training(recipe, fed.source, out)
-    kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=fed.workers, batch=effort.fresh)
+    kitchen = replace(kitchen, recipe=recipe, workers=fed.workers, batch=effort.fresh)
     fresh = None if fed.count else kitchen.serve(first + count, training.recipe.steps * effort.fresh)
     bar = stages.bar("training", training.recipe.steps, "step", done=training.step)
     training.run(examples, fresh, validation, bar)
     return training
 
 
-def _first_clips(kitchen: Kitchen, first: int, count: int, stages: Stages) -> tuple[Examples, float]:
-    """So many clips, fewer if a budget has no time for them; and the seconds from one to the next."""
-    from kws.examples import Examples
-
-    examples, clip_s = Examples(count), 0.0
+def _first_clips(kitchen: Kitchen, examples: Examples, first: int, count: int, stages: Stages) -> float:
+    """Take in so many clips, fewer if a budget has no time for them; the seconds from one to the next."""
+    clip_s = 0.0
     begun_s = time.monotonic()
     with stages.bar("scenes", count, "clip") as bar:
         for heard in kitchen.serve(first, count):
@@ -167,7 +169,7 @@ def _first_clips(kitchen: Kitchen, first: int, count: int, stages: Stages) -> tu
                 clip_s = (time.monotonic() - begun_s) / (len(examples) - kitchen.batch)
             if len(examples) >= kitchen.recipe.batch and _is_late(stages):
                 break
-    return examples, clip_s
+    return clip_s
 
 
 def _is_late(stages: Stages) -> bool:
@@ -177,7 +179,7 @@ def _is_late(stages: Stages) -> bool:
 
 
 def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: float) -> Recipe:
-    """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of a core.
+    """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of all cores.
 
     Where those are too few for all members, one alone learns.
     """
@@ -191,9 +193,7 @@ def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: fl
     def fitting(recipe: Recipe) -> int:
         with tempfile.TemporaryDirectory() as folder:
             step_s = Training(recipe, fed.source, Path(folder)).pace_s(examples)
-        feed_s = plan.effort.fresh * clip_s
-        pace_s = max(step_s, feed_s / fed.workers) if fed.workers else step_s + feed_s
-        return budget.steps(pace_s, recipe.steps)
+        return budget.steps(step_s + plan.effort.fresh * clip_s, recipe.steps)
 
     steps = fitting(recipe)
     if steps < min(_ENOUGH_STEPS, recipe.steps) and recipe.shape.members > 1:
