@@ -42,6 +42,8 @@ from kws.validation import Hearing, Score, Validation
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour over which misses are averaged."""
+_SAVE_EVERY = 200
+"""Steps after which there is a checkpoint to go on from, whatever ends the run."""
 _PIECE = 3000
 """Frames of long recordings scored at a time, so that hours of them fit into memory."""
 
@@ -50,7 +52,7 @@ _PIECE = 3000
 class Recipe:
     """How a net is trained."""
 
-    steps: int = 1400
+    steps: int = 1200
     batch: int = 40
     crop_s: float = 5.0
     """Length of the stretch of each clip that a batch takes."""
@@ -70,7 +72,7 @@ class Recipe:
     dropout: float = 0.1
     carried: float = 0.5
     """Share of clips that start from the state another clip ended in."""
-    validate_every: int = 700
+    validate_every: int = 1200
     target_per_hour: float = 0.5
     seed: int = 1
     trunk: bool = True
@@ -150,6 +152,8 @@ class Training:
                     progress.set_postfix_str(f"loss {loss:.3f} {self._standing()}")
                 if self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps:
                     self._validate(validation, loss)
+                elif self.step % _SAVE_EVERY == 0:
+                    self.save()
         finally:
             progress.close()
             self.save()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _POOL = 1500
 """Clips held at a time where they are made as they are needed."""
-_FRESH = 2
+_FRESH = 1
 """Of which so many are replaced each step."""
 _RECORDED_H = 10.0
 """Recordings without the word that are heard as they are, at most."""
