@@ -19,9 +19,9 @@ from kws.errors import Failure
 from synth.corpus import Corpus, Spoken, name_in, open_corpus
 from synth.voices import Split
 
-_BLOCK = 60 * RATE_HZ
+_BLOCK = 30 * RATE_HZ
 _KEPT = 400
-"""Minutes held decoded in each process: 770 MB at most."""
+"""Blocks held decoded in each process: 385 MB at most."""
 BACKGROUND = ("music", "effects", "noise", "background")
 """How the names of folders begin that hold no talk."""
 _HELD_OUT: tuple[tuple[Split, float], ...] = (("test", 0.1), ("validation", 0.2))
@@ -160,7 +160,7 @@ def _frames(path: Path) -> int:
 
 @lru_cache(maxsize=_KEPT)
 def _block(path: Path, number: int) -> NDArray[np.int16]:
-    """A minute of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
+    """A block of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
     import soundfile
 
     try:
