@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from rungs import LEFT_OUT, RUNGS, material_without
+from small_bank import small_bank
 from test_scripts import run
 
 from kws.audio import RATE_HZ, write_audio
 from kws.cli.scenes import Material
 from kws.events import MANIFEST, Event, Recording, to_line
-from synth.bank import Bank, Clip
+from kws.examples import Recorded
+from synth.bank import Bank, Clip, write_bank
 from synth.scene import Ranges
 
 
@@ -27,6 +29,8 @@ def folder(tmp_path: Path, draw: np.random.Generator) -> Path:
     np.save(word / "frames.npy", draw.normal(-5, 2, (6, 600, 40)).astype(np.float16))
     rows = [np.array([[2.0, 2.6, 1]], np.float32)] * 4 + [np.zeros((0, 3), np.float32)] * 2
     (word / "rows.pkl").write_bytes(pickle.dumps(rows))
+    talk = draw.normal(-5, 2, (700, 40)).astype(np.float16)
+    (word / "recorded.pkl").write_bytes(pickle.dumps(Recorded(groups=((1.0, (talk,)),), share=0.5, frames=600)))
     for who in ("made", "people"):
         dataset = tmp_path / who / "clean"
         dataset.mkdir(parents=True)
@@ -44,6 +48,20 @@ def climb(folder: Path, *more: str) -> list[dict[str, object]]:
     done = run("ladder", str(folder), "climb", "go", *places, "--steps", "2", *more)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("less", [(), ("--without", "long")])
+def test_scenes_and_recordings_are_prepared_once(less: tuple[str, ...], folder: Path, tmp_path: Path) -> None:
+    write_bank(tmp_path / "bank", small_bank())
+    prepare = ["prepare", "activate", "--bank", str(tmp_path / "bank"), "--negatives", str(folder / "talk"), *less]
+    for time in ("first", "second"):
+        done = run("ladder", str(tmp_path), *prepare, "--clips", "8", "--workers", "1")
+        assert done.returncode == 0, done.stderr
+        assert ("8/8" in done.stderr) == (time == "first")
+    made = tmp_path / ("activate-without-long" if less else "activate")
+    assert len(np.load(made / "frames.npy")) == len(pickle.loads((made / "rows.pkl").read_bytes())) == 8
+    recorded = pickle.loads((made / "recorded.pkl").read_bytes())
+    assert recorded is None if less else len(recorded.groups[0][1][0]) == pytest.approx(400, abs=5)
 
 
 def test_a_rung_is_trained_measured_and_not_measured_again(folder: Path) -> None:
