@@ -194,7 +194,7 @@ def _hear_positives(
             continue
         edges = _edges(recording, samples)
         sound = _Sound(detector, pad(samples, recording.audio.name), files.tick)
-        windows = [_window(edge_s) for edge_s in edges]
+        windows = [window_of(edge_s) for edge_s in edges]
         said = [hit for hit in sound.detections if any(_within(hit, window) for window in windows)]
         for edge_s, window in zip(edges, windows, strict=True):
             trials.append(_trial(sound, said, recording, folder, edge_s))
@@ -209,7 +209,7 @@ def _hear_positives(
         for event in others:
             trial = _trial(sound, left, recording, folder, (event.start, event.end))
             alike.append(replace(trial, word=event.word, kind=event.kind))
-        beside = [_window((event.start, event.end)) for event in others]
+        beside = [window_of((event.start, event.end)) for event in others]
         stray += sum(not any(_within(hit, window) for window in beside) for hit in left)
     if not trials:
         reason = files.skipped[-1] if files.skipped else "the word is said in none of them."
@@ -221,7 +221,7 @@ def _trial(
     sound: _Sound, detections: Sequence[Detection], recording: Recording, folder: Path, edge_s: tuple[float, float]
 ) -> Trial:
     """What was heard of the word between two edges of a recording that was padded."""
-    window_s = _window(edge_s)
+    window_s = window_of(edge_s)
     hits = [detection.time - PADDING_S for detection in detections if _within(detection, window_s)]
     shown = sound.curve((PADDING_S + edge_s[0] - BEFORE_S, window_s[1]))
     return Trial(
@@ -231,8 +231,8 @@ def _trial(
     )  # fmt: skip
 
 
-def _window(edge_s: tuple[float, float]) -> tuple[float, float]:
-    """When an utterance counts as heard, on the clock of its padded recording."""
+def window_of(edge_s: tuple[float, float]) -> tuple[float, float]:
+    """When an utterance between two edges counts as heard, in seconds of its padded recording."""
     return PADDING_S + edge_s[0] + WINDOW_S[0], PADDING_S + edge_s[1] + WINDOW_S[1]
 
 

@@ -102,7 +102,7 @@ class Net(nn.Module):
         return State(
             loud=like.new_zeros(clips, self.shape.loud_frames(self.front_end) - 1),
             conv=like.new_zeros(clips, 0, self.front_end.bands),
-            gru=like.new_zeros(self.shape.members * self.shape.layers, clips, self.shape.hidden),
+            gru=torch.cat([member.blank(clips) for member in self.nets]),
         )
 
     def forward(self, frames: Tensor, state: State | None = None) -> tuple[Tensor, State]:
