@@ -24,6 +24,7 @@ from kws.decision import Decider, Detection
 from kws.det import SPOKEN, Det, choose_threshold, round_up
 from kws.errors import Failure, Misuse
 from kws.features import Frames, LogMel, LogMelStream
+from kws.runtime import onnxruntime
 
 FORMAT_VERSION = 1
 SHIPPED = Path(__file__).parent / "detectors"
@@ -73,9 +74,13 @@ class Model:
 class Detector:
     """One word on one stream."""
 
-    def __init__(self, model: Model, *, threshold: float | None = None) -> None:
+    def __init__(self, model: Model, *, threshold: float | None = None, cooldown_s: float | None = None) -> None:
         """A fresh stream. Raises Misuse unless the threshold lies in (0, 1]."""
-        decision = model.decision if threshold is None else replace(model.decision, threshold=threshold)
+        decision = replace(
+            model.decision,
+            threshold=model.decision.threshold if threshold is None else threshold,
+            cooldown_s=model.decision.cooldown_s if cooldown_s is None else cooldown_s,
+        )
         if not 0 < decision.threshold <= 1:
             raise Misuse(f"the threshold must be above 0 and at most 1, got {decision.threshold}.")
         self.model = model
@@ -123,7 +128,7 @@ class Detector:
 
     def fork(self) -> Detector:
         """Another stream of the same weights and threshold, with a state of its own."""
-        return Detector(self.model, threshold=self.threshold)
+        return Detector(self.model, threshold=self.threshold, cooldown_s=self.decision.cooldown_s)
 
     def feed(self, chunk: Samples | NDArray[np.int16]) -> list[Detection]:
         """The detections in (S,) more samples, float32 in [-1, 1] or int16, 16 kHz mono, any length.
@@ -150,26 +155,43 @@ class Detector:
         return self.model.run(frames, self.model.blank_state())[0]
 
 
-def load(detector: str | Path, *, threshold: float | None = None, target_fa: float | None = None) -> Detector:
+def detector_path(detector: str | Path) -> Path:
+    """The file of a shipped detector by name, or of any by the path of its .onnx file.
+
+    Raises Failure if a name is not that of a shipped one; whether a file is there is not looked at.
+    """
+    path = Path(detector)
+    if path.suffix == ".onnx" or path.exists():
+        return path
+    path = SHIPPED / f"{str(detector).replace(' ', '_')}.onnx"
+    if not path.is_file():
+        shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.onnx"))) or "none"
+        raise Failure(f"no detector named {str(detector)!r} is shipped (shipped: {shipped}): name a .onnx file.")
+    return path
+
+
+def load(
+    detector: str | Path,
+    *,
+    threshold: float | None = None,
+    target_fa: float | None = None,
+    cooldown_s: float | None = None,
+) -> Detector:
     """Load a shipped detector by name, or any by the path of its .onnx file.
 
     `threshold` overrides the calibrated one, or `target_fa` chooses one anew, for so many false accepts per hour of
     human speech, by the curve in the file; it warns (Caution) where the hours behind that curve cannot show so few.
+    `cooldown_s` overrides how long it is deaf after a detection.
     Raises Failure with one sentence if there is no such detector, the file is not one or its curve does not reach the
     target, Misuse if both are given.
     """
     if threshold is not None and target_fa is not None:
         raise Misuse("a threshold and a target of false accepts both choose the threshold: give one of them.")
-    path = Path(detector)
-    if path.suffix != ".onnx" and not path.exists():
-        path = SHIPPED / f"{str(detector).replace(' ', '_')}.onnx"
-        if not path.is_file():
-            shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.onnx"))) or "none"
-            raise Failure(f"no detector named {str(detector)!r} is shipped (shipped: {shipped}): name a .onnx file.")
+    path = detector_path(detector)
     model = Model(path)
     if target_fa is not None:
         threshold = _threshold_for(model, target_fa, path)
-    return Detector(model, threshold=threshold)
+    return Detector(model, threshold=threshold, cooldown_s=cooldown_s)
 
 
 def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
@@ -199,15 +221,14 @@ def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
 
 
 def _open(path: Path) -> Any:
-    import onnxruntime
-
     if not path.is_file():
         raise Failure(f"{path} does not exist: make a detector with kws train and kws export.")
-    options = onnxruntime.SessionOptions()
+    runtime = onnxruntime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no public base but Exception
         reason = str(error).splitlines()[0][:120]
         raise Failure(f"{path} is damaged or not an ONNX file ({reason}): export or copy it again.") from error

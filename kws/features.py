@@ -6,7 +6,8 @@ mean over the clip, so that offline and streaming cannot differ.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import importlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class LogMel:
     def digest(self) -> str:
         """A fingerprint of the tables, kept in a detector so that a changed front end is noticed."""
         rounded = [np.round(table, 5).tobytes() for table in (self._window, self._filters)]
-        return hashlib.sha256(b"".join(rounded)).hexdigest()[:16]
+        return _sha256(b"".join(rounded))[:16]
 
     def __call__(self, samples: Samples) -> Frames:
         """Log-mel (T, M) of (S,) samples: the whole windows in them, none padded."""
@@ -112,3 +113,13 @@ def as_samples(chunk: NDArray[np.float32] | NDArray[np.int16]) -> Samples:
     if not np.isfinite(chunk).all():
         raise ValueError("the samples hold NaN or infinity: replace them, with zeros say, before feeding them")
     return np.asarray(chunk, np.float32)
+
+
+def _sha256(data: bytes) -> str:
+    """Python's own SHA-256 where it has one, as in `random`: hashlib loads OpenSSL, 3 MiB, for this one digest."""
+    for own in ("_sha2", "_sha256"):  # since 3.12, and before
+        with contextlib.suppress(ImportError):
+            return str(importlib.import_module(own).sha256(data).hexdigest())
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()

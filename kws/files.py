@@ -61,3 +61,13 @@ def cannot_write(path: Path, error: OSError) -> Failure:
     return Failure(
         f"cannot write {path} ({error.strerror or error}): free some space or name a folder you may write to."
     )
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files in a folder and below it take; 0 if it is not there."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def size_of(count: int) -> str:
+    """So many bytes, for people."""
+    return f"{count / 1e6:.1f} MB"

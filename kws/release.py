@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from kws.config import Decision
 from kws.det import SPOKEN, Det, choose_threshold, poisson_interval, wilson
 from kws.export import export
+from kws.runtime import version_of
 from kws.train import load_average
 
 _PACKAGES = ("activate-kws", "torch", "numpy", "onnx")
@@ -57,13 +57,5 @@ def _evaluation(det: Det, state: dict[str, Any]) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), "platform": sys.platform} | {
-        name: metadata.version(name) for name in _PACKAGES if _installed(name)
+        name: known for name in _PACKAGES if (known := version_of(name))
     }
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

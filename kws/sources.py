@@ -1,7 +1,8 @@
 """Where sound comes from: every source is an iterable of (S,) float32 chunks at 16 kHz.
 
 Sound in memory and pipes are read as fast as they are asked for. A microphone's own thread hands its blocks over
-through a bounded queue, so that a slow listener loses blocks, counted, and never memory.
+through a bounded queue, so that a slow listener loses blocks, counted, and never memory. Where sound was lost before a
+chunk, `Microphone.gaps` has grown when that chunk is given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import contextlib
 import importlib
 import os
 import queue
+import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,6 +31,9 @@ QUEUE_S = 8.0
 """Sound a microphone may run ahead of the listener before blocks are lost."""
 STALL_S = 5.0
 """A microphone that gives nothing for so long has failed."""
+
+GAP_S = 1.0
+"""Blocks that come so late were held up by more than a busy machine: it slept, and sound is missing."""
 
 _PATIENCE_S = 0.2
 _HEADERS = {b"RIFF": "a WAV file", b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"FORM": "an AIFF file"}
@@ -93,6 +99,25 @@ class InputDevice:
     is_default: bool
 
 
+def identity_of(name: str) -> str:
+    """A device's name without ALSA's numbers of cards, which change when it is plugged in again."""
+    return re.sub(r"\s*\(hw:\d+,\d+\)", "", name)
+
+
+def rescan(portaudio: Any = None) -> None:
+    """Have PortAudio look for devices anew: it makes its list when it starts, so it is started again.
+
+    Only while no stream is open. Raises NoMicrophone if it cannot be started.
+    """
+    portaudio = portaudio or _portaudio()
+    try:
+        with _quiet():
+            portaudio._terminate()
+            portaudio._initialize()
+    except portaudio.PortAudioError as error:
+        raise NoMicrophone(f"PortAudio does not start ({error}): start the sound server.") from error
+
+
 def input_devices(portaudio: Any = None) -> list[InputDevice]:
     """The devices that PortAudio offers for input. Raises NoMicrophone if PortAudio is missing."""
     portaudio = portaudio or _portaudio()
@@ -126,7 +151,11 @@ class Microphone:
         self.name: str = self._device["name"]
         self.overruns = 0
         """Times that sound was lost because the listener or the machine was too slow."""
-        self._queue: queue.Queue[Samples] = queue.Queue(round(QUEUE_S / CHUNK_S))
+        self.gaps = 0
+        """Places where sound is missing before the latest chunk that was given."""
+        self._queue: queue.Queue[tuple[Samples, bool]] = queue.Queue(round(QUEUE_S / CHUNK_S))
+        self._has_lost = False
+        self._latest_s = elapsed_s()
         self._ended = threading.Event()
         self._stall_s = stall_s
         self._resampler: Any = None
@@ -162,7 +191,7 @@ class Microphone:
         waited_s = 0.0
         while True:
             try:
-                block = self._queue.get(timeout=_PATIENCE_S)
+                block, is_after_gap = self._queue.get(timeout=_PATIENCE_S)
             except queue.Empty as empty:
                 waited_s += _PATIENCE_S
                 if self._ended.is_set() or waited_s >= self._stall_s:
@@ -172,7 +201,16 @@ class Microphone:
                     ) from empty
                 continue
             waited_s = 0.0
+            if is_after_gap:
+                self.gaps += 1
+                if self._resampler is not None:
+                    self._resampler.clear()
             yield block if self._resampler is None else self._resampler.resample_chunk(block)
+
+    @property
+    def waiting(self) -> int:
+        """Blocks that wait for the listener."""
+        return self._queue.qsize()
 
     def _open(self, rate_hz: int, channels: int) -> None:
         stream = self._portaudio.InputStream(
@@ -184,6 +222,7 @@ class Microphone:
             callback=self._take,
             finished_callback=self._ended.set,
         )
+        self._latest_s = elapsed_s()
         try:
             stream.start()
         except BaseException:
@@ -199,11 +238,21 @@ class Microphone:
     def _take(self, block: NDArray[np.float32], frames: int, when: object, status: Any) -> None:
         """Called on PortAudio's thread; `block` (S, channels) is only lent."""
         self.overruns += bool(status.input_overflow)
+        now_s = elapsed_s()
+        self._has_lost |= bool(status.input_overflow) or now_s - self._latest_s > GAP_S
+        self._latest_s = now_s
         mono = np.nan_to_num(block.mean(axis=1, dtype=np.float32))  # a faulty driver's NaN counts as silence
         try:
-            self._queue.put_nowait(mono)
+            self._queue.put_nowait((mono, self._has_lost))
+            self._has_lost = False
         except queue.Full:
             self.overruns += 1
+            self._has_lost = True
+
+
+def elapsed_s() -> float:
+    """Seconds on a clock that nobody sets and that goes on while the machine sleeps, where the system has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _portaudio() -> Any:

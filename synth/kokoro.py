@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.runtime import onnxruntime
 from synth.espeak import Espeak, as_espeak_writes
 from synth.kokoro_files import STYLE_ROWS, KokoroFiles
 from synth.manner import draw_pace, manner
@@ -118,12 +119,11 @@ class Kokoro:
     def _opened(self) -> Any:
         """The session of this process."""
         if self._session is None or self._owner != os.getpid():
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
+            runtime = onnxruntime()
+            options = runtime.SessionOptions()
             options.intra_op_num_threads = self._threads
             try:
-                self._session = onnxruntime.InferenceSession(str(self._files.model), options)
+                self._session = runtime.InferenceSession(str(self._files.model), options)
             except Exception as error:
                 raise EngineMissing(f"{self._files.model} is no model that onnxruntime can run: get another") from error
             self._owner = os.getpid()

@@ -60,6 +60,7 @@ class Server:
 
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    folder: Path
 
     def call(self, *command: str) -> str:
         """Run a client of the server and give back what it prints."""
@@ -76,9 +77,23 @@ class Server:
         pytest.fail(f"{' '.join(command)} said nothing for {PATIENCE_S} s")
 
 
+def start(environment: dict[str, str], folder: Path) -> Server:
+    """PulseAudio in a folder of its own, ready to be spoken to."""
+    socket = environment["PULSE_SERVER"].removeprefix("unix:")
+    Path(socket).unlink(missing_ok=True)
+    command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
+    command += ["-L", f"module-null-sink sink_name=speaker rate={RATE_HZ} channels=1 format=s16le"]
+    command += ["-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1"]
+    with (folder / "log").open("ab") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    started = Server(process=process, environment=environment, folder=folder)
+    started.wait_for("pactl", "info")
+    return started
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """PulseAudio in a folder of its own, with a short path, since a socket's may not be long."""
+    """A server in a folder with a short path, since a socket's may not be long."""
     with tempfile.TemporaryDirectory(prefix="kws-", dir="/tmp") as folder:
         alsa, socket = Path(folder, "asound.conf"), Path(folder, "pulse.sock")
         alsa.write_text(ALSA)
@@ -92,19 +107,12 @@ def server() -> Iterator[Server]:
             "ALSA_CONFIG_PATH": str(alsa),
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
-        command = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"]
-        command += ["-L", f"module-null-sink sink_name=speaker rate={RATE_HZ} channels=1 format=s16le"]
-        command += ["-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1"]
-        log = Path(folder, "log")
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        started = Server(process=process, environment=environment)
+        started = start(environment, Path(folder))
         try:
-            started.wait_for("pactl", "info")
             yield started
         finally:
-            process.kill()
-            process.wait()
+            started.process.kill()
+            started.process.wait()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,13 +184,53 @@ def test_what_is_played_on_the_server_is_heard_once(
     assert b" s, 1 detection, " in err.splitlines()[-1]
 
 
-def test_a_server_that_dies_ends_the_listener_with_a_sentence(server: Server, tiny_detector_path: Path) -> None:
-    with listen(tiny(tiny_detector_path), server) as process:
+def test_a_server_that_dies_is_waited_for_and_heard_again(
+    server: Server, tiny_detector_path: Path, tmp_path: Path
+) -> None:
+    subject = tiny(tiny_detector_path)
+    soundfile.write(tmp_path / "clip.wav", subject.clip, RATE_HZ)
+    with listen(subject, server) as process:
+        assert process.stdout is not None and process.stderr is not None
         server.process.kill()
-        _, err = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1
+        server.process.wait()
+        while b"microphone" not in (line := process.stderr.readline()) or b"listening to" in line:
+            assert line, "it ended"
+        later = start(server.environment, server.folder)
+        try:
+            later.wait_for("pactl", "list", "short", "source-outputs")
+            assert not select.select([process.stdout], [], [], 1.5)[0], "finding it again was taken for a word"
+            later.call("paplay", str(tmp_path / "clip.wav"))
+            assert select.select([process.stdout], [], [], PATIENCE_S)[0], "the clip was not detected"
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            later.process.kill()
+            later.process.wait()
+    assert process.returncode == 0
+    assert len(out.splitlines()) == 1
     assert b"Traceback" not in err
-    assert err.splitlines()[-1].startswith(b"kws: the microphone 'default' stopped giving sound")
+
+
+def test_muted_the_microphone_is_let_go(server: Server, tiny_detector_path: Path) -> None:
+    def readers() -> int:
+        return len(server.call("pactl", "list", "short", "source-outputs").splitlines())
+
+    def wait_until(count: int) -> None:
+        give_up = time.monotonic() + PATIENCE_S
+        while readers() != count:
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+
+    with listen(tiny(tiny_detector_path), server) as process:
+        wait_until(1)
+        process.send_signal(signal.SIGUSR1)
+        wait_until(0)
+        process.send_signal(signal.SIGUSR2)
+        wait_until(1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert b"kws: muted: the microphone is closed" in err
+    assert process.returncode == 0
 
 
 def test_the_server_is_listed_as_the_default_microphone(server: Server) -> None:

@@ -77,19 +77,11 @@ def test_every_command_line_in_the_readme_names_commands_and_options_that_exist(
 
     import click
 
+    from kws.cli import COMMANDS
+
     lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
     calls = re.findall(r"(?:^|\| |/)kws (\w+)([^|#\n]*)", "\n".join(lines), re.MULTILINE)
-    assert {verb for verb, _ in calls} == {
-        "cache",
-        "voices",
-        "record",
-        "new",
-        "generate",
-        "train",
-        "export",
-        "evaluate",
-        "listen",
-    }
+    assert {verb for verb, _ in calls} == set(COMMANDS)
     for verb, rest in calls:
         command: click.Command = importlib.import_module(f"kws.cli.{verb}").command
         known = {name for option in command.params for name in option.opts}
@@ -124,5 +116,5 @@ def test_every_python_script_is_linted() -> None:
     import tomllib
 
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    scripts = {path for path in modules() if path.startswith("scripts/")}
+    scripts = {path for path in modules() if path.startswith("scripts/")} - {"scripts/Containerfile"}
     assert set(settings["tool"]["ruff"]["extend-include"]) == scripts

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fake_portaudio import NO_DEVICE, stub_module
 from onnx import TensorProto, helper
 
 import kws
@@ -28,46 +29,7 @@ THRESHOLD = 0.46
 Run = Callable[..., tuple[int, str, str]]
 Start = Callable[..., subprocess.Popen[bytes]]
 
-STUB = """
-import threading, time
-import numpy as np
-
-class PortAudioError(Exception):
-    pass
-
-class Status:
-    input_overflow = False
-
-class InputStream:
-    def __init__(self, *, samplerate, channels, blocksize, callback, **_):
-        self.callback, self.block = callback, np.zeros((blocksize, channels), np.float32)
-        self.is_open = True
-
-    def start(self):
-        threading.Thread(target=self.play, daemon=True).start()
-
-    def play(self):
-        while self.is_open:
-            self.callback(self.block, len(self.block), None, Status())
-            time.sleep(0.01)
-
-    def close(self):
-        self.is_open = False
-
-def query_devices(device=None, kind=None):
-    device = {"name": "stub", "index": 0, "max_input_channels": 1, "default_samplerate": 16000.0}
-    return device if kind else [device]
-"""
 NO_PORTAUDIO = "raise OSError('PortAudio library not found')\n"
-NO_DEVICE = """
-class PortAudioError(Exception):
-    pass
-
-def query_devices(device=None, kind=None):
-    if kind:
-        raise PortAudioError("Error querying device -1")
-    return []
-"""
 
 
 @pytest.fixture
@@ -246,7 +208,7 @@ def test_a_microphone_that_was_asked_for_and_is_missing_is_a_failure(
 
 
 def test_devices_are_listed_with_the_default_marked(run: Run, sounddevice: Callable[[str], Path]) -> None:
-    sounddevice(STUB)
+    sounddevice(stub_module())
     assert run("--list-devices") == (0, "*   0  stub  (1 in, 16000 Hz)\n", "")
 
 
@@ -385,7 +347,7 @@ def test_a_wav_in_the_pipe_is_refused_in_one_line(start: Start, tiny_detector_pa
 def test_ctrl_c_ends_the_microphone_with_a_summary(
     start: Start, tiny_detector_path: Path, sounddevice: Callable[[str], Path]
 ) -> None:
-    process = start(tiny_detector_path, stub=sounddevice(STUB))
+    process = start(tiny_detector_path, stub=sounddevice(stub_module()))
     assert process.stderr is not None
     assert process.stderr.readline() == b"kws: listening to 'stub', Ctrl-C ends it.\n"
     process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import kws
 from kws.audio import RATE_HZ, Samples
 from kws.features import Frames, LogMel
-from kws.listener import listen
+from kws.listener import Listener, listen
 from kws.sources import in_chunks
 
 THRESHOLD = 0.3
@@ -99,3 +99,60 @@ def test_no_chunks_and_empty_chunks_are_heard_as_nothing(tiny_detector_path: Pat
     assert list(listen([detector], [])) == []
     (heard,) = listen([detector], [np.zeros(0, np.float32)])
     assert (heard.time, heard.level_db, heard.detections) == (0.0, -200, ())
+
+
+def test_after_a_gap_all_is_forgotten_but_the_clock_goes_on(tiny_detector_path: Path, sound: Samples) -> None:
+    fresh = list(listen([kws.load(tiny_detector_path, threshold=THRESHOLD)], in_chunks(sound)))
+    listener = Listener([kws.load(tiny_detector_path, threshold=THRESHOLD)])
+    listener.feed(sound[: RATE_HZ // 3])
+    listener.reset()
+    later_s = (RATE_HZ // 3) / RATE_HZ
+    for chunk, expected in zip(in_chunks(sound), fresh, strict=True):
+        heard = listener.feed(chunk)
+        assert heard.scores == expected.scores
+        assert heard.time == pytest.approx(expected.time + later_s)
+        assert [found.time for found in heard.detections] == pytest.approx(
+            [found.time + later_s for found in expected.detections]
+        )
+
+
+def test_words_come_and_go_while_others_listen_on(tiny_detector_path: Path, sound: Samples) -> None:
+    first, second = (kws.load(tiny_detector_path, threshold=THRESHOLD) for _ in range(2))
+    alone = [heard.scores[0] for heard in listen([first.fork()], in_chunks(sound))]
+    listener = Listener([first])
+    stays, times = [], []
+    for number, chunk in enumerate(in_chunks(sound)):
+        if number == 30:
+            listener.exchange([second, first])
+        if number == 60:
+            listener.exchange([first])
+        heard = listener.feed(chunk)
+        stays.append(heard.scores[-1])
+        times += [found.time for found in heard.detections]
+    assert stays == alone, "the first word's detector never notices the second"
+    assert max(np.diff(times), default=0) < 6
+
+
+def test_a_word_that_comes_later_tells_times_on_the_clock_of_all(tiny_detector_path: Path, sound: Samples) -> None:
+    early, late = (kws.load(tiny_detector_path, threshold=THRESHOLD) for _ in range(2))
+    listener = Listener([early])
+    before = 3 * RATE_HZ + 50
+    listener.feed(sound[:before])
+    listener.exchange([late])
+    found = [each for chunk in in_chunks(sound[before:]) for each in listener.feed(chunk).detections]
+    front_end = late.log_mel.front_end
+    first = front_end.frames(before) * front_end.hop
+    expected = [each.time + first / RATE_HZ for each in late.fork().feed(sound[first:])]
+    assert expected
+    assert [each.time for each in found] == pytest.approx(expected)
+
+
+def test_a_cooldown_outlasts_a_gap(tiny_detector_path: Path, sound: Samples) -> None:
+    detector = kws.load(tiny_detector_path, threshold=THRESHOLD)
+    listener = Listener([detector])
+    times = []
+    for start in range(0, len(sound), RATE_HZ):
+        times += [found.time for found in listener.feed(sound[start : start + RATE_HZ]).detections]
+        listener.reset()
+    assert len(times) >= 2
+    assert min(np.diff(times)) >= detector.decision.cooldown_s

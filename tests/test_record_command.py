@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from fake_portaudio import NO_DEVICE
 from small_bank import tone_word
 
 from kws.audio import RATE_HZ, Samples, word_edges
@@ -69,15 +70,6 @@ def query_devices(device=None, kind=None):
     if kind and device not in (None, 0, "stub"):
         raise ValueError(f"No input device matching {{device!r}}")
     return known if kind else [known]
-"""
-NO_DEVICE = """
-class PortAudioError(Exception):
-    pass
-
-def query_devices(device=None, kind=None):
-    if kind:
-        raise PortAudioError("Error querying device -1")
-    return []
 """
 
 

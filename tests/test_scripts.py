@@ -51,3 +51,44 @@ def test_bench_listen_says_in_one_sentence_what_it_cannot_read(tiny_detector_pat
     assert done.returncode == 1
     assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    """A folder with half a minute of noise and tones that the tiny detector answers."""
+    draw = np.random.default_rng(3)
+    samples = 0.01 * draw.normal(size=30 * RATE_HZ)
+    for second in (5, 12, 19, 26):
+        tone = 0.5 * np.sin(2 * np.pi * 3000 * np.arange(RATE_HZ // 2) / RATE_HZ)
+        samples[second * RATE_HZ : second * RATE_HZ + len(tone)] += tone
+    folder = tmp_path / "talk"
+    folder.mkdir()
+    write_audio(folder / "talk.wav", samples.astype(np.float32))
+    return folder
+
+
+def test_stream_day_finds_the_loop_to_detect_what_a_detector_does(tiny_detector_path: Path, talk: Path) -> None:
+    done = run("stream_day", str(tiny_detector_path), "--sound", str(talk), "--hours", "0.05", "--threshold", "0.3")
+    assert done.returncode == 0, done.stderr
+    assert "# 0.05 hours through the loop" in done.stdout
+    assert "; 2250 chunks, 0 gaps within." in done.stdout
+    assert ": the same." in done.stdout
+    assert "'test': 0 detections" not in done.stdout
+
+
+def test_stream_day_says_in_one_sentence_that_there_is_no_sound(tmp_path: Path) -> None:
+    done = run("stream_day", "--sound", str(tmp_path))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_bench_gate_tells_words_lost_and_time_saved(tiny_detector_path: Path, talk: Path, tmp_path: Path) -> None:
+    done = run(
+        "bench_gate", str(tiny_detector_path), "--positives", str(talk), "--negatives", str(talk),
+        "--out", str(tmp_path / "gate.md"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "gate.md").read_text(encoding="utf-8")
+    assert page == done.stdout
+    (quiet,) = (line for line in page.splitlines() if line.startswith("| quiet |"))
+    assert int(quiet.split("|")[4].split()[0]) > 10

@@ -5,17 +5,15 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from fake_portaudio import FakePortAudio, block, card
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, rms
 from kws.errors import Failure
@@ -34,73 +32,8 @@ class Trickle:
         return read
 
 
-class FakeStream:
-    """A sound card that is driven by the test: `give` sends a block, `unplug` ends it."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = settings
-        self.is_open = True
-
-    def start(self) -> None:
-        """Begin."""
-
-    def close(self) -> None:
-        self.is_open = False
-
-    def give(self, block: NDArray[np.float32], *, overflow: bool = False) -> None:
-        self.settings["callback"](block, len(block), None, SimpleNamespace(input_overflow=overflow))
-
-    def unplug(self) -> None:
-        self.settings["finished_callback"]()
-
-
-class FakePortAudio:
-    """What we use of the module sounddevice; `accepts` says which (rate, channels) the device can do."""
-
-    class PortAudioError(Exception):
-        """As sounddevice's."""
-
-    def __init__(
-        self, devices: list[dict[str, Any]], accepts: Callable[[int, int], bool] = lambda *_: True, default: int = 0
-    ) -> None:
-        self.devices, self.accepts, self.default = devices, accepts, default
-        self.streams: list[FakeStream] = []
-        self.tried: list[tuple[int, int]] = []
-
-    def query_devices(self, device: str | int | None = None, kind: str | None = None) -> Any:
-        if kind is None:
-            return self.devices
-        inputs = [known for known in self.devices if known["max_input_channels"]]
-        if isinstance(device, str):
-            inputs = [known for known in inputs if device.lower() in known["name"].lower()]
-            if not inputs:
-                raise ValueError(f"No input device matching {device!r}")
-            if len(inputs) > 1:
-                raise ValueError(f"Multiple input devices found for {device!r}:\n[0] one\n[1] another")
-            return inputs[0]
-        number = self.default if device is None else device
-        if not inputs or not 0 <= number < len(self.devices):
-            raise self.PortAudioError(f"Error querying device {number}")
-        return self.devices[number]
-
-    def InputStream(self, **settings: Any) -> FakeStream:  # noqa: N802 - sounddevice's name
-        self.tried.append((settings["samplerate"], settings["channels"]))
-        if not self.accepts(*self.tried[-1]):
-            raise self.PortAudioError("Error opening InputStream: Invalid sample rate [PaErrorCode -9997]")
-        self.streams.append(FakeStream(**settings))
-        return self.streams[-1]
-
-
-def card(name: str, index: int = 0, channels: int = 2, rate_hz: float = 48_000.0) -> dict[str, Any]:
-    return {"name": name, "index": index, "max_input_channels": channels, "default_samplerate": rate_hz}
-
-
 def pcm(count: int) -> bytes:
     return np.arange(count, dtype="<i2").tobytes()
-
-
-def block(value: float = 0.25, channels: int = 1) -> NDArray[np.float32]:
-    return np.full((CHUNK, channels), value, np.float32)
 
 
 def test_chunks_of_a_recording_are_the_recording(draw: np.random.Generator) -> None:

@@ -26,7 +26,7 @@ def track(seconds: float = 60.0, at: tuple[float, ...] = (15.0, 45.0), words: tu
             if time - step_s < each <= time
         )
         level_db, scores = (-12.0, 0.95) if near else (-55.0, 0.02)
-        kept.add(Heard(time=time, level_db=level_db, scores=(scores,) * len(words), detections=fired))
+        kept.add(Heard(time=time, level_db=level_db, scores=(scores,) * len(words), fired=(fired,)))
     return kept
 
 
@@ -83,13 +83,13 @@ def test_nothing_heard_draws_nothing() -> None:
 
 @given(width=st.integers(1, 200), level_db=st.floats(-200, 6), score=st.floats(0, 1))
 def test_the_live_line_fills_the_width_exactly(width: int, level_db: float, score: float) -> None:
-    heard = Heard(time=3.0, level_db=level_db, scores=(score,), detections=())
+    heard = Heard(time=3.0, level_db=level_db, scores=(score,), fired=())
     assert len(live_line(heard, ["activate"], None, width)) == width
 
 
 def test_the_live_line_tells_the_last_detection() -> None:
     last = Detection(word="activate", time=61.23, end=61.1, score=0.9)
-    line = live_line(Heard(time=75.0, level_db=-30, scores=(0.5,), detections=()), ["activate"], last, 100)
+    line = live_line(Heard(time=75.0, level_db=-30, scores=(0.5,), fired=()), ["activate"], last, 100)
     for part in ("1:15.0", "level ▕██████      ▏", "activate ▕█████     ▏ 0.50", "last: activate at 1:01.2"):
         assert part in line
 

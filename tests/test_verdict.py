@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_report import a_report
 
-from kws.cli.verdict import Basis, told
+from kws.cli.verdict import Basis, _threshold_from, told
 from kws.det import Det
 from kws.report import FalseAccept, Heard, Negatives, Positives, Report, Trial
 
@@ -96,3 +96,13 @@ def test_a_report_of_other_sets_is_told_too() -> None:
     whole = a_report()
     for one in (whole, replace(whole, negatives=None), replace(whole, positives=None)):
         assert "beep" in next(told(one, BASIS))
+
+
+@pytest.mark.parametrize(
+    ("negatives", "said_too"), [("human speech", "Talk unlike it"), ("synthetic speech", "What people's talk sets off")]
+)
+def test_what_the_threshold_was_chosen_on_is_told_with_what_that_leaves_open(negatives: str, said_too: str) -> None:
+    known = {"hours": 4.17, "negatives": negatives, "false_accepts_per_hour": 0.48, "false_accepts_per_hour_95": (0, 2)}
+    line = _threshold_from(known)
+    assert line.startswith(f"The threshold was chosen on 4.17 h of {negatives}, with 0.48 false accepts an hour")
+    assert said_too in line

@@ -1,28 +1,35 @@
-"""`kws listen`: hear a word in a microphone, a file, a pipe or the bundled recording."""
+"""`kws listen`: hear words in a microphone, a file, a pipe or the bundled recording, and do something about it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kws.errors import Misuse
 
 if TYPE_CHECKING:
-    from kws.audio import Samples
-    from kws.decision import Detection
-    from kws.detector import Detector
-    from kws.events import Event
-    from kws.listener import Heard
+    from kws.daemon.settings import Settings
 
 DEFAULT = "activate"
+
+
+def threshold_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The two ways to choose another threshold than the calibrated one."""
+    score = click.option(
+        "--threshold", type=float, metavar="X", help="The score that counts, instead of the calibrated one."
+    )
+    rate = click.option(
+        "--target-fa",
+        type=click.FloatRange(0, min_open=True),
+        metavar="X",
+        help="Another threshold: that of X false accepts per hour of speech, by the curve in the detector file.",
+    )
+    return score(rate(command))
 
 
 @click.command("listen")
@@ -34,48 +41,42 @@ DEFAULT = "activate"
 )  # fmt: skip
 @click.option("--device", metavar="NAME", help="The microphone: a name, a part of one, or a number.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each detection, and nothing else.")
-@click.option("--threshold", type=float, metavar="X", help="The score that counts, instead of the calibrated one.")
+@threshold_options
+@click.option("--cooldown", type=float, metavar="SECONDS", help="No second detection of a word sooner than this.")
+@click.option("--exec", "program", metavar="COMMAND", help="A program to run at each detection, without a shell.")
+@click.option("--hand-over", type=click.Choice(["wav", "raw"]), help="Give it the sound that follows, on its input.")
+@click.option("--before", type=float, metavar="SECONDS", help="Sound handed over from before the word's end.")
+@click.option("--after", type=float, metavar="SECONDS", help="Sound handed over from after the word's end.")
+@click.option("--webhook", metavar="URL", help="A web address that gets each detection as JSON.")
+@click.option("--mqtt", metavar="HOST[:PORT]", help="A broker that gets each detection; Home Assistant finds it.")
+@click.option("--keep", metavar="FOLDER", help="Keep a clip of each detection there, for a week, 200 MB at most.")
+@click.option("--gate", is_flag=True, help="Let the nets rest while nothing is said.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve /metrics for Prometheus there.")
 @click.option(
-    "--target-fa",
-    type=click.FloatRange(0, min_open=True),
-    metavar="X",
-    help="Another threshold: that of X false accepts per hour of speech, by the curve in the detector file.",
-)
+    "--config", type=click.Path(path_type=Path), metavar="FILE",
+    help="All of this from a TOML file; SIGHUP has it read again.",
+)  # fmt: skip
 @click.option("--list-devices", is_flag=True, help="List the microphones and stop.")
-def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    names: tuple[str, ...], source: str | None, device: str | None, as_json: bool, threshold: float | None,
-    target_fa: float | None, list_devices: bool,
-) -> None:  # fmt: skip
+def command(list_devices: bool, **asked: Any) -> None:
     """Listen for the words of DETECTORs: shipped names or .onnx files, "activate" if none is given."""
     if list_devices:
         _list_devices()
         return
-    if device is not None and source not in (None, "microphone"):
+    from kws.cli.hearing import Hearing
+
+    source = asked.pop("source")
+    settings, reread = _settings(asked)
+    if settings.device is not None and source not in (None, "microphone"):
         raise Misuse(f"--device names a microphone, but the input is {source}: leave one of the two out.")
-    detectors = _load(names or (DEFAULT,), threshold, target_fa)
+    hearing = Hearing(settings=settings, reread=reread, waits=asked["config"] is not None)
     if source in (None, "microphone"):
-        _hear_microphone(detectors, device, as_json, else_demo=source is None and device is None)
+        hearing.of_microphone(else_demo=source is None and settings.device is None)
     elif source == "-":
-        _hear_pipe(detectors, as_json)
+        hearing.of_pipe()
     elif source == "demo":
-        _hear_demo(detectors, as_json)
+        hearing.of_demo()
     else:
-        from kws.audio import read_audio
-
-        _hear_recording(detectors, read_audio(Path(str(source))), as_json)
-
-
-def _load(names: Sequence[str], threshold: float | None, target_fa: float | None) -> list[Detector]:
-    """The detectors; what their loading warns of goes to the error stream."""
-    from kws.detector import Caution, load
-
-    with warnings.catch_warnings(record=True) as met:
-        warnings.simplefilter("always", Caution)
-        detectors = [load(name, threshold=threshold, target_fa=target_fa) for name in names]
-    for warning in met:
-        if issubclass(warning.category, Caution):
-            click.echo(f"kws: caution: {warning.message}", err=True)
-    return detectors
+        hearing.of_file(Path(str(source)))
 
 
 def _list_devices() -> None:
@@ -89,160 +90,54 @@ def _list_devices() -> None:
         click.echo(f"{mark} {device.index:3d}  {device.name}  ({device.channels} in, {device.rate_hz:.0f} Hz)")
 
 
-def _hear_microphone(detectors: Sequence[Detector], device: str | None, as_json: bool, else_demo: bool) -> None:
-    from kws.sources import Microphone, NoMicrophone
+def _settings(asked: dict[str, Any]) -> tuple[Settings, Callable[[], Settings]]:
+    """What is asked for, by options or by a file, and how to read it again."""
+    from kws.daemon.settings import read_settings
 
-    with contextlib.ExitStack() as stack:
-        try:
-            microphone = stack.enter_context(Microphone(device))
-        except NoMicrophone as missing:
-            if not else_demo:
-                raise
-            click.echo(f"kws: {str(missing).rstrip('.')}; here is the bundled recording instead.", err=True)
-            _hear_demo(detectors, as_json)
-            return
-        greeting = f"kws: listening to {microphone.name!r}, Ctrl-C ends it."
-        screen = _Screen([detector.word for detector in detectors], as_json, greeting)
-        _hear_live(detectors, microphone, screen, lambda: f", {_many(microphone.overruns, 'overrun')}")
+    config, as_json = asked["config"], asked["as_json"]
+    if config is None:
+        settings = _of_options(asked)
+        return settings, lambda: settings
+    beside = [name for name, value in asked.items() if value and name not in ("config", "as_json")]
+    if beside:
+        raise Misuse(f"--config names a file that says it all: write there what you give as {', '.join(beside)}.")
 
+    def read() -> Settings:
+        settings = read_settings(config)
+        return replace(settings, json=settings.json or as_json)
 
-def _hear_pipe(detectors: Sequence[Detector], as_json: bool) -> None:
-    from kws.sources import read_pcm
-
-    if sys.stdin.isatty():
-        raise Misuse("standard input is a terminal: pipe raw PCM into it (s16le, 16 kHz, mono) or name a file.")
-    with open(sys.stdin.fileno(), "rb", closefd=False) as stream:
-        screen = _Screen([detector.word for detector in detectors], as_json)
-        _hear_live(detectors, read_pcm(stream), screen, str)
+    return read(), read
 
 
-def _hear_demo(detectors: Sequence[Detector], as_json: bool) -> None:
-    from kws.audio import read_audio
-    from kws.demo import read_demo, tally
+def _of_options(asked: dict[str, Any]) -> Settings:
+    from kws.daemon.settings import Keep, Mqtt, Settings, Word, host_and_port
 
-    demo = read_demo()
-    detections = _hear_recording(detectors, read_audio(demo.audio), as_json, demo.events)
-    for word in sorted({event.word for event in demo.positives} & {detector.word for detector in detectors}):
-        found = [detection for detection in detections if detection.word == word]
-        click.echo(tally([event for event in demo.positives if event.word == word], found), err=as_json)
-
-
-def _hear_recording(
-    detectors: Sequence[Detector], samples: Samples, as_json: bool, known: Sequence[Event] = ()
-) -> list[Detection]:
-    from tqdm import tqdm
-
-    from kws.audio import RATE_HZ
-    from kws.listener import listen
-    from kws.sources import in_chunks
-    from kws.timeline import Track, draw
-
-    track = Track(
-        words=tuple(detector.word for detector in detectors),
-        thresholds=tuple(detector.threshold for detector in detectors),
+    word = {
+        "threshold": asked["threshold"], "target_fa": asked["target_fa"], "cooldown_s": asked["cooldown"],
+        "exec": _arguments(asked["program"] or ""), "hand_over": asked["hand_over"],
+        "before_s": asked["before"], "after_s": asked["after"], "webhook": asked["webhook"],
+    }  # fmt: skip
+    word = {name: value for name, value in word.items() if value is not None}
+    mqtt = None
+    if asked["mqtt"]:
+        host, port = asked["mqtt"], Mqtt.port
+        if ":" in asked["mqtt"]:
+            host, port = host_and_port("--mqtt", asked["mqtt"])
+        mqtt = Mqtt(host=host, port=port)
+    return Settings(
+        device=asked["device"],
+        json=asked["as_json"],
+        gate=asked["gate"],
+        metrics=asked["metrics"] or "",
+        words=tuple(Word(detector=name, **word) for name in asked["names"] or (DEFAULT,)),
+        mqtt=mqtt,
+        keep=Keep(folder=asked["keep"]) if asked["keep"] else None,
     )
-    form = "{percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s, {remaining} left"
-    quiet = True if as_json else None
-    with tqdm(total=len(samples) / RATE_HZ, bar_format=form, disable=quiet, leave=False) as progress:
-        for heard in listen(detectors, in_chunks(samples)):
-            track.add(heard)
-            progress.update(heard.time - progress.n)
-            if as_json:
-                _print_json(heard.detections)
-    if not as_json:
-        _print(draw(track, shutil.get_terminal_size().columns, known))
-        for detection in track.detections:
-            _print(_told(detection))
-        if not track.detections:
-            _print("Nothing was heard.")
-    return track.detections
 
 
-def _hear_live(
-    detectors: Sequence[Detector], chunks: Iterable[Samples], screen: _Screen, more: Callable[[], str]
-) -> None:
-    """Hear until the sound ends or Ctrl-C; then sum up in one line, to which `more` may add."""
-    from kws.listener import listen
-
+def _arguments(program: str) -> tuple[str, ...]:
+    """The program and its arguments, taken apart as a shell would."""
     try:
-        screen.open()
-        for heard in listen(detectors, chunks):
-            screen.show(heard)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        screen.wipe()
-    click.echo(f"kws: heard {screen.seconds:.1f} s, {_many(screen.count, 'detection')}{more()}.", err=True)
-
-
-class _Screen:
-    """Detections on standard output, and, if the error stream is a terminal, a live line there."""
-
-    def __init__(self, words: Sequence[str], as_json: bool, greeting: str = "") -> None:
-        self._words = words
-        self._greeting = greeting
-        self._as_json = as_json
-        self._is_live = not as_json and sys.stderr.isatty()
-        self._width = 0
-        self._last: Detection | None = None
-        self.seconds = 0.0
-        self.count = 0
-
-    def open(self) -> None:
-        """Say that it begins."""
-        if self._greeting:
-            click.echo(self._greeting, err=True)
-
-    def show(self, heard: Heard) -> None:
-        """Print what was detected, and draw the moment over the last one."""
-        self.seconds = heard.time
-        self.count += len(heard.detections)
-        if heard.detections:
-            self._last = heard.detections[-1]
-            self.wipe()
-            if self._as_json:
-                _print_json(heard.detections)
-            else:
-                for detection in heard.detections:
-                    _print(_told(detection))
-        if self._is_live:
-            self._draw(heard)
-
-    def wipe(self) -> None:
-        """Take the live line away."""
-        if self._width:
-            click.echo(f"\r{' ' * self._width}\r", nl=False, err=True)
-
-    def _draw(self, heard: Heard) -> None:
-        from kws.timeline import encodable, live_line
-
-        self._width = shutil.get_terminal_size().columns - 1
-        line = live_line(heard, self._words, self._last, self._width)
-        click.echo("\r" + encodable(line, sys.stderr.encoding), nl=False, err=True)
-
-
-def _print(text: str) -> None:
-    from kws.timeline import encodable
-
-    click.echo(encodable(text, sys.stdout.encoding))
-
-
-def _print_json(detections: Iterable[Detection]) -> None:
-    for detection in detections:
-        fields = {
-            "word": detection.word,
-            "time": round(detection.time, 3),
-            "end": round(detection.end, 3),
-            "score": round(detection.score, 4),
-        }
-        click.echo(json.dumps(fields))
-
-
-def _told(detection: Detection) -> str:
-    from kws.timeline import clock
-
-    return f"{clock(detection.time):>9}  {detection.word}  {detection.score:.2f}"
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+        return tuple(shlex.split(program))
+    except ValueError as error:
+        raise Misuse(f"--exec {program} cannot be taken apart ({error}): quote it as for a shell.") from error

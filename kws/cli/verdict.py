@@ -286,11 +286,16 @@ def _confused(found: Positives, threshold: float) -> str:
 
 def _threshold_from(evaluation: dict[str, Any]) -> str:
     """What the threshold was chosen on, and how often it was false there."""
+    from kws.det import SPOKEN
+
     low, high = evaluation["false_accepts_per_hour_95"]
-    return (
+    said = (
         f"The threshold was chosen on {evaluation['hours']:.2f} h of {evaluation['negatives']}, with "
         f"{evaluation['false_accepts_per_hour']:.2f} false accepts an hour there ({low:.2f}-{high:.2f})."
     )
+    if evaluation["negatives"] != SPOKEN:
+        return f"{said} What people's talk sets off is not known."
+    return f"{said} Talk unlike it, raised voices above all, may set it off several times as often."
 
 
 def _rests_on(report: Report, basis: Basis) -> str:
@@ -300,7 +305,7 @@ def _rests_on(report: Report, basis: Basis) -> str:
     said = f"{basis.voices} made voices that nobody trained on" if basis.voices else "no voice that says the word"
     parts = [f"{said}, {hours:.2f} h without the word. {basis.says}".rstrip()]
     if speech is None:
-        parts.append("No person's talk was heard: what people's talk sets off is not known (give --negatives).")
+        parts.append("No person's talk was heard for this verdict (give --negatives).")
     elif speech.hours < _FEW_HOURS:
         parts.append(f"{speech.hours:.2f} h of people's talk say little of a day.")
     parts.append("Real people may well be missed more often than made voices.")
