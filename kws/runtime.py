@@ -5,7 +5,6 @@ and the versions of packages.
 from __future__ import annotations
 
 import os
-from importlib import metadata
 from typing import Any
 
 PACKAGE = "activate-kws"
@@ -26,6 +25,8 @@ def onnxruntime() -> Any:
 
 def version_of(package: str) -> str | None:
     """The version of an installed package; None if it is not installed."""
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
