@@ -221,10 +221,12 @@ LEFT_OUT: dict[str, Callable[[Ranges], Ranges]] = {
     "device": lambda ranges: replace(ranges, device=NEUTRAL),
     "parts": lambda ranges: replace(ranges, partial=0.0, swapped=0.0),
     "long": lambda ranges: replace(ranges, recorded=0.0),
+    "raised": lambda ranges: replace(ranges, raised=0.0),
     "mouths": lambda ranges: ranges,
     "near-misses": lambda ranges: replace(ranges, partial=0.0, swapped=0.0),
 }
-"""Ingredients of the scenes. "long": stretches of nothing but recorded talk, music and effects."""
+"""Ingredients. "long": stretches of nothing but recorded talk, music and effects; "raised": such talk in raised voices.
+"""
 
 
 def material_without(material: Material, left_out: str | None, voices: int | None = None) -> Material:

@@ -19,7 +19,9 @@ from kws.errors import Failure
 from synth.corpus import Corpus, Spoken, name_in, open_corpus
 from synth.voices import Split
 
-_BLOCK = 30 * RATE_HZ
+BLOCK_S = 30
+"""Seconds that are decoded at a time."""
+_BLOCK = BLOCK_S * RATE_HZ
 _KEPT = 400
 """Blocks held decoded in each process: 385 MB at most."""
 BACKGROUND = ("music", "effects", "noise", "background")
@@ -91,7 +93,7 @@ class Recordings:
         while lacking > 0:
             passed += 1
             number = first + (number + 1 - first) % count
-            pieces.append(_block(self.files[number], 0)[:lacking])
+            pieces.append(block(self.files[number], 0)[:lacking])
             lacking -= len(pieces[-1])
             if passed > count and lacking == total:
                 raise Failure(f"{self.files[number]} and all like it can no longer be read: are they still there?")
@@ -147,9 +149,9 @@ def _is_background(spoken: Spoken, place: Path) -> bool:
 def _excerpt(path: Path, share: float, total: int) -> NDArray[np.int16]:
     """At most `total` samples from about that share of a file on."""
     start = int(share * _frames(path))
-    block = _block(path, start // _BLOCK)
-    offset = min(start % _BLOCK, max(0, len(block) - total))
-    return block[offset : offset + total]
+    around = block(path, start // _BLOCK)
+    offset = min(start % _BLOCK, max(0, len(around) - total))
+    return around[offset : offset + total]
 
 
 @lru_cache(maxsize=4096)
@@ -159,8 +161,8 @@ def _frames(path: Path) -> int:
 
 
 @lru_cache(maxsize=_KEPT)
-def _block(path: Path, number: int) -> NDArray[np.int16]:
-    """A block of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
+def block(path: Path, number: int) -> NDArray[np.int16]:
+    """A block (S,) of a file at 16 kHz, kept since decoding is dear; nothing if it is damaged."""
     import soundfile
 
     try:

@@ -69,6 +69,8 @@ class Ranges:
     """Share of noises that sound from another place in the room; the others are heard as they were recorded."""
     recorded: float = 0.55
     """Share of scenes that are nothing but a stretch of recorded negatives, where those are given."""
+    raised: float = 0.2
+    """Of the talk that is heard as it was recorded, beside the scenes, the share that raised voices say again."""
     wordless: float = 0.2
     """Share of scenes without words, of made talk, television, babble and music, where nothing is recorded."""
     device: DeviceRanges = HOME

@@ -7,12 +7,7 @@ seed; an empty `.silent` file where the engine said nothing audible.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
-import re
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,26 +20,22 @@ from kws.audio import (
     read_audio,
     resample,
     word_edges,
-    write_audio,
 )
 from kws.errors import Failure
-from kws.files import cache_folder, cannot_write
+from kws.files import cache_folder
+from synth.kept import SoundCache
 from synth.voices import Engine, Saying
 
 PEAK_DB = -6.0
 _SHORTEST_FRAMES = 5
 _FAINTEST = 1e-3
-_NAME = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{32})?\.(flac|silent)|\.[0-9a-f]{64}\.[0-9a-f]{32}\.flac\.part")
 
 
-class SpeechCache:
-    """Speaks what was not spoken before, and gives the rest from disk.
-
-    Several processes may share one: each writes aside under a name of its own and renames, so that the last one wins.
-    """
+class SpeechCache(SoundCache):
+    """Speaks what was not spoken before, and gives the rest from disk."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = cache_folder() / "speech" if folder is None else folder
+        super().__init__(cache_folder() / "speech" if folder is None else folder)
 
     def spoken(self, engine: Engine, saying: Saying, voice: str, seed: int) -> Samples | None:
         """(S,) at 16 kHz, cut to the word with a margin, peak -6 dB; None if the engine said nothing audible.
@@ -60,50 +51,17 @@ class SpeechCache:
                 return read_audio(path)
         speech = engine.speak(saying, voice, seed)
         samples = trimmed(resample(speech.samples, speech.rate_hz))
-        aside = path.with_suffix(f".{uuid.uuid4().hex}.flac")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if samples is None:
-                silent.touch()
-                return None
-            write_audio(aside, samples)
-            os.replace(aside, path)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        return read_audio(path)
+        self.keep(path if samples is not None else silent, samples)
+        return None if samples is None else read_audio(path)
 
     def has(self, engine: Engine, saying: Saying, voice: str, seed: int) -> bool:
         """Whether this was spoken before."""
         path = self._path(engine, saying, voice, seed)
         return path.exists() or path.with_suffix(".silent").exists()
 
-    def size(self) -> tuple[int, int]:
-        """How many utterances are kept, and their bytes."""
-        sizes = [path.stat().st_size for path in self._files()]
-        return len(sizes), sum(sizes)
-
-    def clear(self) -> int:
-        """Forget everything; gives the bytes freed. Files that are not ours stay."""
-        freed = 0
-        try:
-            for path in list(self._files()):
-                freed += path.stat().st_size
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise Failure(f"cannot remove {error.filename} ({error.strerror}): remove it yourself.") from error
-        for folder in [*self.folder.glob("[0-9a-f][0-9a-f]"), self.folder]:
-            with contextlib.suppress(OSError):  # not empty: it holds what is not ours
-                folder.rmdir()
-        return freed
-
-    def _files(self) -> Iterator[Path]:
-        found = (*self.folder.glob("[0-9a-f][0-9a-f]/*"), *self.folder.glob("[0-9a-f][0-9a-f]/.*"))
-        return (path for path in found if _NAME.fullmatch(path.name))
-
     def _path(self, engine: Engine, saying: Saying, voice: str, seed: int) -> Path:
         told = [engine.name, engine.identity, saying.text, saying.language, saying.ipa, voice, seed]
-        name = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-        return self.folder / name[:2] / f"{name}.flac"
+        return self.path(json.dumps(told).encode())
 
 
 def trimmed(samples: Samples) -> Samples | None:

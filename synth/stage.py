@@ -44,6 +44,16 @@ class Take:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Recordings of one folder, or all that are background."""
+
+    often: float
+    """Share of what is drawn that is of these."""
+    files: tuple[Path, ...]
+    is_talk: bool
+
+
 class Stage:
     """Draws and renders scenes of one word in the voices of one split."""
 
@@ -74,17 +84,18 @@ class Stage:
         return tuple(self._clips)
 
     @property
-    def recorded(self) -> tuple[tuple[float, tuple[Path, ...]], ...]:
-        """The recordings, by groups: how often each is drawn where a scene is nothing but recorded, and its files."""
+    def recorded(self) -> tuple[Group, ...]:
+        """The recordings as they are drawn where a scene is nothing but recorded."""
         background = (*self.cast.music, *self.cast.effects)
         talk = sum(map(len, self.cast.talk))
         shares = [float(share) * talk for share in talk_shares(self.cast)] + [float(len(background))]
-        groups = [*self.cast.talk, background]
+        groups = [*((group, True) for group in self.cast.talk), (background, False)]
         return tuple(
-            (share / (talk + len(background)), tuple(self.recordings.files[number] for number in group))
-            for share, group in zip(shares, groups, strict=True)
+            Group(often=share / (talk + len(background)), files=tuple(map(self.recordings.files.__getitem__, group)),
+                  is_talk=is_talk)
+            for share, (group, is_talk) in zip(shares, groups, strict=True)
             if group
-        )
+        )  # fmt: skip
 
     @property
     def fingerprint(self) -> str:

@@ -135,15 +135,18 @@ def test_the_survey_can_be_read_by_programs() -> None:
 
 def test_the_cache_tells_its_size_and_clears_only_what_is_ours_and_only_when_told() -> None:
     speech = cache_folder() / "speech" / "ab" / f"{'ab' * 32}.flac"
+    raised = cache_folder() / "raised" / "cd" / f"{'cd' * 32}.flac"
     bank = cache_folder() / "banks" / "activate-0123456789ab" / "index.jsonl"
     diary = cache_folder() / "banks" / "diary" / "today.txt"
-    for path in (speech, bank, diary):
+    for path in (speech, raised, bank, diary):
         path.parent.mkdir(parents=True)
         path.write_bytes(bytes(500_000))
     run = CliRunner()
-    assert "1 utterances, 0.5 MB" in run.invoke(cache_command.command).output
+    told = run.invoke(cache_command.command).output
+    for line in ("utterances: 1, 0.5 MB", "pieces of talk in raised voices: 1, 0.5 MB", "banks: 1, 0.5 MB"):
+        assert line in told
     assert run.invoke(cache_command.command, ["clear"], input="n\n").exit_code == 1
     assert speech.exists() and bank.exists()
-    assert "1.0 MB freed" in run.invoke(cache_command.command, ["clear", "--yes"]).output
-    assert not speech.exists() and not bank.exists() and diary.exists()
+    assert "1.5 MB freed" in run.invoke(cache_command.command, ["clear", "--yes"]).output
+    assert not speech.exists() and not raised.exists() and not bank.exists() and diary.exists()
     assert "is empty" in run.invoke(cache_command.command, ["clear"]).output

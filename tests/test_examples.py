@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,18 +55,22 @@ def test_recordings_are_heard_as_they_are_for_as_long_as_is_asked(tmp_path: Path
         word="activate", language="en-us", banks=(small_bank(),), own=(), recordings=stage.recordings, licences=()
     )
     fed = of_scenes(material, Ranges(recorded=0.5), 1, 0)
-    assert [round(weight, 2) for weight, _ in fed.recorded] == [0.46, 0.37, 0.17]
+    drawn = [(round(group.often, 2), group.is_talk) for group in fed.recorded]
+    assert drawn == [(0.46, True), (0.37, True), (0.17, False)]
     assert isinstance(fed.clips, SceneClips)
     assert 0 < fed.clips.stage.ranges.recorded < 0.5, "fewer of the scenes need to be recorded then"
     (tmp_path / "speech_b" / "1.flac").write_bytes(b"")
     kitchen = Kitchen(clips=fed.clips, recipe=Recipe(), workers=0)
-    heard = recorded(fed, kitchen, 1.0, Stages())
+    heard = recorded(replace(fed, raised=0.0), kitchen, 1.0, Stages())
     assert heard is not None
     lengths = [sorted(round(len(frames) / 100) for frames in group) for _, group in heard.groups]
     assert lengths == [[3, 4, 5], [2]], "neither what is too short nor what can no longer be read"
     fewer = recorded(fed, kitchen, 6 / 3600, Stages())
     assert fewer is not None
     assert len(fewer.groups[0][1]) == 1
+    raised = recorded(fed, kitchen, 1.0, Stages())
+    assert raised is not None
+    assert [(round(often, 2), len(group)) for often, group in raised.groups] == [(0.37, 3), (0.09, 3), (0.17, 1)]
     assert recorded(of_scenes(material, Ranges(recorded=0), 1, 0), kitchen, 1.0, Stages()) is None, (
         "where no scene is to be recorded"
     )

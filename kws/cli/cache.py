@@ -7,11 +7,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kws.errors import Failure
 from kws.files import bytes_in, cache_folder, size_of
+
+if TYPE_CHECKING:
+    from synth.kept import SoundCache
 
 _BANK = re.compile(r".+-[0-9a-f]{12}")
 
@@ -21,26 +25,25 @@ _BANK = re.compile(r".+-[0-9a-f]{12}")
 def command(context: click.Context) -> None:
     """Tell where what was spoken is kept and how large it is; KWS_CACHE names another place."""
     if context.invoked_subcommand is None:
-        spoken, speech_bytes, banks, bank_bytes = _sizes()
-        click.echo(f"{cache_folder()}: {size_of(speech_bytes + bank_bytes)}")
-        click.echo(f"  speech: {spoken} utterances, {size_of(speech_bytes)}")
-        click.echo(f"  banks: {banks}, {size_of(bank_bytes)}")
+        kept = _kept()
+        click.echo(f"{cache_folder()}: {size_of(sum(size for _, _, size in kept))}")
+        for name, count, size in kept:
+            click.echo(f"  {name}: {count}, {size_of(size)}")
 
 
 @command.command("clear")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(yes: bool) -> None:
     """Forget all of it; words are then spoken anew, which takes minutes each."""
-    from synth.speech import SpeechCache
-
-    spoken, speech_bytes, banks, bank_bytes = _sizes()
-    if not spoken and not banks:
+    kept = [(name, count, size) for name, count, size in _kept() if count]
+    if not kept:
         click.echo(f"{cache_folder()} is empty.")
         return
-    total = size_of(speech_bytes + bank_bytes)
     if not yes:
-        click.confirm(f"Forget {spoken} utterances and {banks} banks ({total}) in {cache_folder()}?", abort=True)
-    freed = SpeechCache().clear()
+        told = ", ".join(f"{name}: {count}" for name, count, _ in kept)
+        total = size_of(sum(size for _, _, size in kept))
+        click.confirm(f"Forget what is kept in {cache_folder()} ({told}; {total})?", abort=True)
+    freed = sum(cache.clear() for cache in _caches().values())
     for bank in _banks():
         freed += bytes_in(bank)
         try:
@@ -52,13 +55,21 @@ def clear(yes: bool) -> None:
     click.echo(f"{size_of(freed)} freed.")
 
 
-def _sizes() -> tuple[int, int, int, int]:
-    """Utterances and their bytes, banks and their bytes."""
+def _caches() -> dict[str, SoundCache]:
+    """By what is counted in them."""
+    from synth.raised import RaisedCache
     from synth.speech import SpeechCache
 
-    spoken, speech_bytes = SpeechCache().size()
+    return {"utterances": SpeechCache(), "pieces of talk in raised voices": RaisedCache()}
+
+
+def _kept() -> list[tuple[str, int, int]]:
+    """What is kept: its name, how many of it and their bytes."""
     banks = list(_banks())
-    return spoken, speech_bytes, len(banks), sum(map(bytes_in, banks))
+    return [
+        *((name, *cache.size()) for name, cache in _caches().items()),
+        ("banks", len(banks), sum(map(bytes_in, banks))),
+    ]
 
 
 def _banks() -> Iterator[Path]:

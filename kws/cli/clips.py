@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from kws.cli.stages import Stages
     from kws.examples import Clips, Heard, Recorded
     from kws.train import Recipe, Source
+    from synth.raised import Piece
     from synth.scene import Ranges
-    from synth.stage import Stage
+    from synth.stage import Group, Stage
 
 _BATCH = 8
 """Clips given at a time, unless it is said otherwise."""
@@ -37,6 +38,8 @@ _STRETCH_S = 10.0
 """Length of such a stretch."""
 _LEAST_S = 1.0
 """Recordings shorter than this are left out of them."""
+_RAISED_SHARE = 0.2
+"""Hours of talk that raised voices say again, over the hours of all recordings."""
 _OWN_SHARE = 0.2
 """Scenes with the user's own recordings beside a dataset, as a share of its clips."""
 
@@ -65,6 +68,19 @@ class SoundClips:
             return read_audio(self.paths[number]), ()
         except Failure:
             return np.zeros(0, np.float32), ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaisedClips:
+    """Pieces of recorded talk in raised voices."""
+
+    pieces: tuple[Piece, ...]
+
+    def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
+        """Sound (S,) of a piece; nothing if it cannot be read any longer."""
+        from synth.raised import RaisedCache
+
+        return RaisedCache().said_again(self.pieces[number]), ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +120,10 @@ class Fed:
     count: int | None
     """Clips of a dataset; None for scenes without end."""
     workers: int
-    recorded: tuple[tuple[float, tuple[Path, ...]], ...] = ()
-    """Recordings without the word that are heard as they are, besides: by group, how often and which."""
+    recorded: tuple[Group, ...] = ()
+    """Recordings without the word that are heard as they are, besides."""
+    raised: float = 0.0
+    """Share of their talk that raised voices say again."""
 
 
 def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
@@ -120,7 +138,7 @@ def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fe
     )  # fmt: skip
     return Fed(
         source=source, clips=SceneClips(stage=stage, seed=seed), count=None, workers=workers,
-        recorded=stage.recorded if heard else (),
+        recorded=stage.recorded if heard else (), raised=ranges.raised,
     )  # fmt: skip
 
 
@@ -167,25 +185,45 @@ class Kitchen:
 
 
 def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Recorded | None:
-    """Frames of so many hours of recordings without the word, of each group as it is drawn; None if there are none."""
-    from kws.examples import Recorded
+    """Frames of so many hours of recordings without the word, of each group as it is drawn; None if there are none.
 
-    chosen = [_lasting(paths, 3600 * hours * weight) for weight, paths in fed.recorded]
-    paths = tuple(path for some in chosen for path in some)
-    front_end = kitchen.recipe.front_end
+    A share of the talk is said again by raised voices.
+    """
+    from kws.examples import Recorded
+    from synth.raised import pieces
+
+    chosen = [tuple(_lasting(group.files, 3600 * hours * group.often)) for group in fed.recorded]
+    again = [
+        tuple(pieces(files, _RAISED_SHARE * 3600 * hours * group.often)) if group.is_talk and fed.raised else ()
+        for group, files in zip(fed.recorded, chosen, strict=True)
+    ]
+    plain = _frames_of(SoundClips(paths=tuple(chain(*chosen))), kitchen, "recording", stages)
+    raised = _frames_of(RaisedClips(pieces=tuple(chain(*again))), kitchen, "raised voice", stages)
+    shortest = kitchen.recipe.front_end.frames(_samples(_LEAST_S))
+    groups = []
+    for group, some, others in zip(fed.recorded, chosen, again, strict=True):
+        usable = [whole for whole in islice(plain, len(some)) if len(whole) >= shortest]
+        once_more = [whole for whole in islice(raised, len(others)) if len(whole) >= shortest]
+        share = fed.raised if once_more else 0.0
+        groups += [(often, tuple(frames)) for often, frames in (
+            ((1 - share) * group.often, usable), (share * group.often, once_more)
+        ) if frames]  # fmt: skip
+    stretch = kitchen.recipe.front_end.frames(_samples(_STRETCH_S))
+    return Recorded(groups=tuple(groups), share=_HEARD, frames=stretch) if groups else None
+
+
+def _frames_of(
+    clips: SoundClips | RaisedClips, kitchen: Kitchen, unit: str, stages: Stages
+) -> Iterator[NDArray[np.float16]]:
+    """Frames (T, M) of all of these, made now."""
     frames: list[NDArray[np.float16]] = []
-    if paths:
-        with stages.bar("scenes", len(paths), "recording") as bar:
-            for [(whole, _)] in replace(kitchen, clips=SoundClips(paths=paths), batch=1).serve(0, len(paths)):
+    count = len(clips.paths if isinstance(clips, SoundClips) else clips.pieces)
+    if count:
+        with stages.bar("scenes", count, unit) as bar:
+            for [(whole, _)] in replace(kitchen, clips=clips, batch=1).serve(0, count):
                 frames.append(whole)
                 bar.update()
-    rest, groups = iter(frames), []
-    for (weight, _), some in zip(fed.recorded, chosen, strict=True):
-        usable = [whole for whole in islice(rest, len(some)) if len(whole) >= front_end.frames(_samples(_LEAST_S))]
-        if usable:
-            groups.append((weight, tuple(usable)))
-    stretch = front_end.frames(_samples(_STRETCH_S))
-    return Recorded(groups=tuple(groups), share=_HEARD, frames=stretch) if groups else None
+    return iter(frames)
 
 
 def _lasting(paths: Sequence[Path], seconds: float) -> list[Path]:
