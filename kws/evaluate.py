@@ -222,11 +222,12 @@ def _trial(
 ) -> Trial:
     """What was heard of the word between two edges of a recording that was padded."""
     window_s = window_of(edge_s)
-    hits = [detection.time - PADDING_S for detection in detections if _within(detection, window_s)]
+    hit = next((detection for detection in detections if _within(detection, window_s)), None)
     shown = sound.curve((PADDING_S + edge_s[0] - BEFORE_S, window_s[1]))
     return Trial(
         file=recording.audio.relative_to(folder).as_posix(), start=edge_s[0], end=edge_s[1],
-        detected=hits[0] if hits else None, best_score=max(sound.curve(window_s).scores, default=0.0),
+        detected=hit.time - PADDING_S if hit else None, estimated_end=hit.end - PADDING_S if hit else None,
+        best_score=max(sound.curve(window_s).scores, default=0.0),
         about=recording.about, curve=replace(shown, start=shown.start - PADDING_S),
     )  # fmt: skip
 

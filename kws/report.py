@@ -49,6 +49,8 @@ class Trial:
     end: float
     detected: float | None
     """When the rule fired, on the same clock; None if it did not."""
+    estimated_end: float | None = None
+    """Where the detection says that the word ended."""
     best_score: float
     """The highest score in the window in which it would have counted as heard."""
     about: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Trial:
         """All but the curve."""
         told = {
             "file": self.file, "start": self.start, "end": self.end, "detected": self.detected,
-            "best_score": self.best_score, "about": self.about,
+            "estimated_end": self.estimated_end, "best_score": self.best_score, "about": self.about,
         }  # fmt: skip
         return {**told, "said": self.word, "kind": self.kind} if self.word else told
 
@@ -123,6 +125,12 @@ class Positives:
             return None
         return {"median": float(np.median(late)), "p90": float(np.percentile(late, 90))}
 
+    @property
+    def end_off_s(self) -> float | None:
+        """How far from the word's end, early or late, its estimate lies in the median; None if nothing was heard."""
+        ends = [abs(trial.estimated_end - trial.end) for trial in self.trials if trial.estimated_end is not None]
+        return float(np.median(ends)) if ends else None
+
     @cached_property
     def breakdown(self) -> Breakdown:
         """Misses by all that is known of the utterances."""
@@ -146,7 +154,7 @@ class Positives:
         groups = {key: {name: share.to_json() for name, share in told.items()} for key, told in found.groups.items()}
         return {
             **self.total.to_json(), "distinct": self.distinct.to_json(), "latency_s": self.latency_s,
-            "stray_detections": self.stray,
+            "end_off_s": self.end_off_s, "stray_detections": self.stray,
             "worst_group": found.worst.to_json() if found.worst else None, "groups": groups,
             "keys_left_out": list(found.left_out), "misses": [trial.to_json() for trial in self.misses],
             "taken_for_the_word": {kind: _taken(share) for kind, share in self.taken.items()},

@@ -33,6 +33,8 @@ def headline(report: Report) -> Iterator[tuple[str, str]]:
             yield f"{kind} accepted", share.told("taken for the word").strip()
         if late := report.positives.latency_s:
             yield "latency", f"median {late['median']:.2f} s, p90 {late['p90']:.2f} s after the word's end"
+        if (off_s := report.positives.end_off_s) is not None:
+            yield "word's end", f"told to within {off_s:.2f} s in the median"
         if worst := report.positives.breakdown.worst:
             yield "worst group", tell_worst(worst)
 

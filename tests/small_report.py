@@ -11,8 +11,8 @@ CURVE = Curve(start=0.2, step=0.03, scores=tuple(n / 100 for n in range(100)))
 def a_trial(number: int, *, missed: bool, **about: object) -> Trial:
     """An utterance from 1 to 2 s; the higher its number, the nearer it was to being heard."""
     return Trial(
-        file=f"yes/{number}.wav", start=1.0, end=2.0, detected=None if missed else 2.0, best_score=number / 100,
-        about=about, curve=CURVE,
+        file=f"yes/{number}.wav", start=1.0, end=2.0, detected=None if missed else 2.0,
+        estimated_end=None if missed else 1.96, best_score=number / 100, about=about, curve=CURVE,
     )  # fmt: skip
 
 

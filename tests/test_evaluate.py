@@ -95,6 +95,7 @@ def test_a_word_is_heard_and_its_latency_counted_from_its_end(tmp_path: Path) ->
     assert found.latency_s
     assert list(found.latency_s) == ["median", "p90"]
     assert all(-0.2 < late < -0.1 for late in found.latency_s.values())
+    assert found.end_off_s == pytest.approx(-found.latency_s["median"], abs=1e-6), "this ear ends a word where it fires"
 
 
 def test_a_detection_in_the_first_tenth_of_a_second_does_not_count(tmp_path: Path) -> None:

@@ -54,9 +54,11 @@ def test_the_hours_needed_are_those_that_show_the_target(count: int, hours: floa
 def test_the_headline_says_what_counts() -> None:
     named_figures = dict(headline(a_report()))
     assert list(named_figures) == [
-        "misses", "misses, clean", "misses, far", "false accepts, speech", "target", "latency", "worst group",
+        "misses", "misses, clean", "misses, far", "false accepts, speech", "target", "latency", "word's end",
+        "worst group",
     ]  # fmt: skip
     assert named_figures["misses, far"] == "10.0 %  (2.8-30.1 %, 2 of 20 missed)"
+    assert named_figures["word's end"] == "told to within 0.04 s in the median"
     assert "3.33 per hour" in named_figures["false accepts, speech"]
     assert named_figures["worst group"].startswith("condition far: 10.0 %")
     assert named_figures["worst group"].endswith("2.0 times the mean of 5.0 %")
