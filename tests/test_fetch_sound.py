@@ -213,3 +213,10 @@ def test_a_missing_tool_or_package_is_said_in_one_sentence(
     monkeypatch.setattr(script.subprocess, "run", lambda *_, **__: refused)
     with pytest.raises(Failure, match=r"cannot download klettres-data: .*\(E: Unable to locate package\)\.$"):
         script.fetch("klettres-data", tmp_path)
+
+
+def test_what_is_shared_must_be_there_lest_it_cross_the_splits(script: Any, tmp_path: Path) -> None:
+    asked = argparse.Namespace(out=tmp_path / "out", shared=tmp_path / "none", cache=tmp_path / "cache", only=None)
+    with pytest.raises(Failure, match="none is not there"):
+        script.run(asked)
+    assert not (tmp_path / "out").exists()
