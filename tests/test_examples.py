@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from small_bank import small_bank
 
-from kws.audio import write_audio
+from kws.audio import Samples, write_audio
 from kws.cli.clips import Kitchen, SceneClips, of_scenes, recorded
 from kws.cli.scenes import Material
 from kws.cli.stages import Stages
 from kws.errors import Failure
+from kws.events import Event
 from kws.examples import Examples, Recorded
 from kws.train import Recipe
 from synth.recorded import Recordings
@@ -74,6 +75,22 @@ def test_recordings_are_heard_as_they_are_for_as_long_as_is_asked(tmp_path: Path
     assert recorded(of_scenes(material, Ranges(recorded=0), 1, 0), kitchen, 1.0, Stages()) is None, (
         "where no scene is to be recorded"
     )
+
+
+def refused(number: int) -> tuple[Samples, tuple[Event, ...]]:
+    """A source whose third clip cannot be made."""
+    if number == 2:
+        raise Failure("the disk is full: free some space.")
+    return np.zeros(16000, np.float32), ()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_fails_in_a_worker_is_told_in_one_sentence(workers: int) -> None:
+    kitchen = Kitchen(clips=refused, recipe=Recipe(), workers=workers, batch=1)
+    assert len(list(kitchen.serve(0, 2))) == 2
+    with pytest.raises(Failure) as told:
+        list(kitchen.serve(0, 3))
+    assert str(told.value) == "the disk is full: free some space."
 
 
 def test_no_examples_are_refused() -> None:

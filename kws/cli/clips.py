@@ -22,7 +22,7 @@ from kws.events import Event, Recording
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
     from kws.cli.stages import Stages
-    from kws.examples import Clips, Heard, Recorded
+    from kws.examples import Clips, FeatureClips, Heard, Recorded
     from kws.train import Recipe, Source
     from synth.raised import Piece
     from synth.scene import Ranges
@@ -156,6 +156,22 @@ def of_dataset(source: Source, clips: DatasetClips, scenes: Fed | None, workers:
     return Fed(source=source, clips=joined, count=count + round(_OWN_SHARE * count), workers=workers)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Clips, or the Failure instead: raised in a worker, it would arrive with a traceback for its message."""
+
+    clips: FeatureClips
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, number: int) -> Heard | Failure:
+        try:
+            return self.clips[number]
+        except Failure as failure:
+            return failure
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kitchen:
     """Makes frames and events of clips, in worker processes or none."""
@@ -172,8 +188,8 @@ class Kitchen:
         from kws.examples import FeatureClips
         from synth.crew import one_thread
 
-        featured = FeatureClips(clips=self.clips, front_end=self.recipe.front_end, count=first + count)
-        numbered: Any = Subset(featured, range(first, first + count))
+        featured = _Told(FeatureClips(clips=self.clips, front_end=self.recipe.front_end, count=first + count))
+        numbered: Any = Subset(featured, range(first, first + count))  # type: ignore[arg-type]
         several = bool(self.workers)
         loader: Any = DataLoader(
             numbered, batch_size=self.batch, num_workers=self.workers, collate_fn=list, worker_init_fn=_quietly,
@@ -181,7 +197,11 @@ class Kitchen:
         )  # fmt: skip
         with one_thread():
             batches = iter(loader)
-        yield from batches
+        for batch in batches:
+            for failure in batch:
+                if isinstance(failure, Failure):
+                    raise failure
+            yield batch
 
 
 def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Recorded | None:
