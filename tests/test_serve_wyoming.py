@@ -329,7 +329,7 @@ def test_whatever_is_sent_the_server_lives_and_does_not_grow(caplog: pytest.LogC
 
             send_some()
 
-        with ThreadPoolExecutor(1) as sender:  # one of its own: the loop's may start a second thread for the second call
+        with ThreadPoolExecutor(1) as sender:  # the loop's own may start a second thread
             await loop.run_in_executor(sender, send, 10)
             before = await settled()
             await loop.run_in_executor(sender, send, 60)
