@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from kws.config import Decision
 
+_FAR_BELOW = 0.99
+"""Of the threshold: where no score reaches this, means need not be looked at."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
@@ -43,8 +46,13 @@ class Decider:
 
     def feed(self, scores: NDArray[np.float32]) -> list[tuple[float, float]]:
         """(time in seconds, score) of each detection among the next (N,) scores."""
-        smoothed = self._smooth(scores)
-        fired: list[tuple[float, float]] = []
+        width, fired = self.decision.smoothing, list[tuple[float, float]]()
+        heard = np.concatenate((self._recent, scores))
+        self._recent = heard[max(0, len(heard) - width + 1) :]
+        if heard.max(initial=0.0) < _FAR_BELOW * self.decision.threshold:  # nor is any mean of them high
+            self._count += len(scores)
+            return fired
+        smoothed = moving_mean(heard, width)[len(heard) - len(scores) :]
         high = np.flatnonzero(smoothed >= self.decision.threshold)
         times_s = self._first_s + (self._count + high) * self._step_s
         at = int(np.searchsorted(times_s, self._quiet_until_s))
@@ -55,12 +63,6 @@ class Decider:
             at = max(at + 1, int(np.searchsorted(times_s, self._quiet_until_s)))
         self._count += len(scores)
         return fired
-
-    def _smooth(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        width = self.decision.smoothing
-        heard = np.concatenate((self._recent, scores))
-        self._recent = heard[max(0, len(heard) - width + 1) :]
-        return moving_mean(heard, width)[len(heard) - len(scores) :]
 
 
 def moving_mean(scores: NDArray[np.float32], width: int) -> NDArray[np.float32]:
