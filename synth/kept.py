@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from kws.audio import Samples, write_audio
+from kws.audio import Samples, read_audio, write_audio
 from kws.errors import Failure
 from kws.files import cannot_write
 
@@ -36,6 +36,14 @@ class SoundCache:
         return self.folder / name[:2] / f"{name}.flac"
 
     @staticmethod
+    def kept(path: Path) -> Samples | None:
+        """What was kept there, (S,) at 16 kHz; None if there is nothing, or it is damaged and to be made anew."""
+        if path.exists():
+            with contextlib.suppress(Failure):
+                return read_audio(path)
+        return None
+
+    @staticmethod
     def keep(path: Path, samples: Samples | None) -> None:
         """Write (S,) samples at 16 kHz, or an empty file for None. Raises Failure if it cannot be written."""
         aside = path.with_suffix(f".{uuid.uuid4().hex}.flac")
@@ -50,7 +58,7 @@ class SoundCache:
             raise cannot_write(path, error) from error
 
     def size(self) -> tuple[int, int]:
-        """How many utterances are kept, and their bytes."""
+        """How many files are kept, and their bytes."""
         sizes = [path.stat().st_size for path in self._files()]
         return len(sizes), sum(sizes)
 

@@ -6,14 +6,12 @@ the same talk shows it that they are not. It takes WORLD three minutes an hour o
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kws.audio import Samples, duration_s, read_audio
-from kws.errors import Failure
 from kws.files import cache_folder
 from synth.kept import SoundCache
 from synth.mouths import MouthRanges, draw_mouth, said_by
@@ -41,11 +39,9 @@ class RaisedCache(SoundCache):
         pcm = block(*piece)
         if not len(pcm):
             return np.zeros(0, np.float32)
-        told = repr((_RECIPE, RAISED)).encode() + pcm.tobytes()
-        path = self.path(told)
-        if path.exists():
-            with contextlib.suppress(Failure):  # a damaged file is made anew
-                return read_audio(path)
+        path = self.path(repr((_RECIPE, RAISED)).encode() + pcm.tobytes())
+        if (before := self.kept(path)) is not None:
+            return before
         rng = np.random.default_rng(int(path.stem[:16], 16))
         self.keep(path, said_by(pcm.astype(np.float32) / np.float32(32768), draw_mouth(rng, RAISED)))
         return read_audio(path)

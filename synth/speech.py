@@ -6,7 +6,6 @@ seed; an empty `.silent` file where the engine said nothing audible.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from kws.audio import (
     resample,
     word_edges,
 )
-from kws.errors import Failure
 from kws.files import cache_folder
 from synth.kept import SoundCache
 from synth.voices import Engine, Saying
@@ -46,9 +44,8 @@ class SpeechCache(SoundCache):
         silent = path.with_suffix(".silent")
         if silent.exists():
             return None
-        if path.exists():
-            with contextlib.suppress(Failure):  # a damaged file is spoken anew
-                return read_audio(path)
+        if (before := self.kept(path)) is not None:
+            return before
         speech = engine.speak(saying, voice, seed)
         samples = trimmed(resample(speech.samples, speech.rate_hz))
         self.keep(path if samples is not None else silent, samples)

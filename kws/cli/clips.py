@@ -217,8 +217,8 @@ def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Record
         tuple(pieces(files, _RAISED_SHARE * 3600 * hours * group.often)) if group.is_talk and fed.raised else ()
         for group, files in zip(fed.recorded, chosen, strict=True)
     ]
-    plain = _frames_of(SoundClips(paths=tuple(chain(*chosen))), kitchen, "recording", stages)
-    raised = _frames_of(RaisedClips(pieces=tuple(chain(*again))), kitchen, "raised voice", stages)
+    plain = _frames_of(SoundClips(paths=tuple(chain(*chosen))), sum(map(len, chosen)), kitchen, "recording", stages)
+    raised = _frames_of(RaisedClips(pieces=tuple(chain(*again))), sum(map(len, again)), kitchen, "raised voice", stages)
     shortest = kitchen.recipe.front_end.frames(_samples(_LEAST_S))
     groups = []
     for group, some, others in zip(fed.recorded, chosen, again, strict=True):
@@ -232,12 +232,9 @@ def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Record
     return Recorded(groups=tuple(groups), share=_HEARD, frames=stretch) if groups else None
 
 
-def _frames_of(
-    clips: SoundClips | RaisedClips, kitchen: Kitchen, unit: str, stages: Stages
-) -> Iterator[NDArray[np.float16]]:
-    """Frames (T, M) of all of these, made now."""
+def _frames_of(clips: Clips, count: int, kitchen: Kitchen, unit: str, stages: Stages) -> Iterator[NDArray[np.float16]]:
+    """Frames (T, M) of so many clips, made now."""
     frames: list[NDArray[np.float16]] = []
-    count = len(clips.paths if isinstance(clips, SoundClips) else clips.pieces)
     if count:
         with stages.bar("scenes", count, unit) as bar:
             for [(whole, _)] in replace(kitchen, clips=clips, batch=1).serve(0, count):
