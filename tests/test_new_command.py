@@ -79,6 +79,8 @@ def test_one_command_makes_a_detector_of_a_word(
     said = capsys.readouterr()
     assert said.out.startswith("'magic lantern' is ")
     assert (tmp_path / "magic_lantern" / "verdict.txt").read_text().rstrip() in said.out
+    assert "No person's talk was heard for this verdict." in said.out
+    assert "Give --negatives" in said.out
     assert "4/6 training" in said.err
     report = json.loads((tmp_path / "magic_lantern" / "report" / "report.json").read_text())
     assert set(report["positives"]["groups"]["condition"]) == set(CONDITIONS)

@@ -103,7 +103,7 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
 
     held_out = material.held_out.get("test")
     hours = _link(folder / "negatives", held_out, effort.talk_h)
-    says = [f"{hours:.2f} h of the recorded talk were held out of training for this."] if hours else []
+    says = [f"{hours:.2f} h of the recorded talk were held out of training for this." if hours else _mend(material)]
     try:
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it
@@ -113,6 +113,13 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
         says.append(talk[0])
         datasets.append(talk[1])
     return Basis(voices=voices, says=" ".join(says)), datasets
+
+
+def _mend(material: Material) -> str:
+    """How people's talk comes to be heard."""
+    if material.recordings is None:
+        return "Give --negatives, and a part of its talk is held out for this."
+    return "Of --negatives nothing was held out for this: let kws evaluate hear other talk."
 
 
 def _said(stage: Stage, folder: Path, held_out: Recordings | None, effort: Effort) -> tuple[int, list[Dataset]]:
@@ -305,7 +312,7 @@ def _rests_on(report: Report, basis: Basis) -> str:
     said = f"{basis.voices} made voices that nobody trained on" if basis.voices else "no voice that says the word"
     parts = [f"{said}, {hours:.2f} h without the word. {basis.says}".rstrip()]
     if speech is None:
-        parts.append("No person's talk was heard for this verdict (give --negatives).")
+        parts.append("No person's talk was heard for this verdict.")
     elif speech.hours < _FEW_HOURS:
         parts.append(f"{speech.hours:.2f} h of people's talk say little of a day.")
     parts.append("Real people may well be missed more often than made voices.")
