@@ -22,9 +22,10 @@ from synth.bank import Bank
 from synth.casting import Brief
 from synth.conditions import CONDITIONS
 from synth.corpus import open_corpus
+from synth.made_talk import TalkCache
 from synth.neighbours import Amounts
 from synth.recorded import Recordings, parted
-from synth.voices import Engine
+from synth.voices import Engine, Split
 
 REACHED = verdict.reached
 FEW = Amounts(**dict.fromkeys(asdict(Amounts()), 1))
@@ -121,6 +122,24 @@ def test_listening_first_writes_samples_of_each_pronunciation(
     assert {name[0] for name in written} == {"1", "2"}
     assert all(len(read_audio(tmp_path / "lantern" / "samples" / name)) > 4000 for name in written)
     assert "no loudspeaker here; wrote" in capsys.readouterr().out
+
+
+def test_without_recorded_talk_made_voices_talk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
+    many: dict[Split, dict[str, int]] = {"train": {"tone": 45}, "validation": {"tone": 25}, "test": {"tone": 25}}
+    monkeypatch.setattr("synth.made_talk._UTTERANCES", many)
+    assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0
+    said = capsys.readouterr()
+    assert "h of words strung together" in said.out
+    assert "No person's talk was heard for this verdict." in said.out
+    assert TalkCache().size()[0] == 3 + 2 + 2
+    evaluation = kws.load(tmp_path / "magic_lantern" / "magic_lantern.onnx").metadata["evaluation"]
+    assert evaluation["negatives"] == "synthetic speech", "made voices are not people"
+    report = json.loads((tmp_path / "magic_lantern" / "report" / "report.json").read_text())
+    assert report["negatives"]["classes"]["made_talk"]["hours"] > 0
+    assert report["negatives"]["speech"] is None
 
 
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])

@@ -57,10 +57,14 @@ def clear(yes: bool) -> None:
 
 def _caches() -> dict[str, SoundCache]:
     """By what is counted in them."""
+    from synth.made_talk import TalkCache
     from synth.raised import RaisedCache
     from synth.speech import SpeechCache
 
-    return {"utterances": SpeechCache(), "pieces of talk in raised voices": RaisedCache()}
+    return {
+        "utterances": SpeechCache(), "reels of made talk": TalkCache(),
+        "pieces of talk in raised voices": RaisedCache(),
+    }  # fmt: skip
 
 
 def _kept() -> list[tuple[str, int, int]]:

@@ -96,7 +96,7 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
 
     stages.enter("bank")
     workers, budget = min(2, os.cpu_count() or 1), stages.budget
-    material = open_material(wanted, workers, hold_out=order.validation is None, stages=stages)
+    material = open_material(wanted, workers, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
     plan = Plan(effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa)

@@ -235,7 +235,7 @@ def scene_validation(
             bar.update(len(heard))
         add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
         if validation.hours >= _ENOUGH_H:
-            validation.spoken_by_people = True
+            validation.spoken_by_people = bool(talk) or not material.talk_is_made
             bar.update(scenes)
             return validation
         made = SceneClips(stage=talk_stage(material, "validation"), seed=1)

@@ -158,6 +158,8 @@ class Material:
     licences: tuple[str, ...]
     held_out: dict[Split, Recordings] = field(default_factory=dict)
     """Of what was recorded, what nothing is trained on."""
+    talk_is_made: bool = False
+    """Whether the recordings are talk of made voices instead of people's."""
 
     def stage(self, ranges: Ranges, split: Split = "train") -> Stage:
         """Scenes of a split; what the user recorded belongs to training alone."""
@@ -167,10 +169,13 @@ class Material:
         return Stage(self.word, self.banks, own=own, recordings=recordings, split=split, ranges=ranges)
 
 
-def open_material(wanted: Wanted, workers: int, *, hold_out: bool = False, stages: Stages | None = None) -> Material:
+def open_material(
+    wanted: Wanted, workers: int, *, hold_out: bool = False, make_talk: bool = False, stages: Stages | None = None
+) -> Material:
     """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named.
 
-    With `hold_out`, some of the recorded negatives are kept from training.
+    With `hold_out`, some of the recorded negatives are kept from training. With `make_talk`, made voices talk where no
+    recorded negatives are named.
     """
     from synth.casting import further_mouths
     from synth.corpus import own_clips
@@ -181,15 +186,20 @@ def open_material(wanted: Wanted, workers: int, *, hold_out: bool = False, stage
         _tell(wanted.positives, skipped)
         own += further_mouths(own, min(_OWN_MADE, 6 * len(own)), seed=0)
     recorded = _recorded(wanted, hold_out=hold_out)
+    banks = open_banks(wanted, workers, stages)
+    talk_is_made = False
+    if make_talk and not recorded:
+        recorded = _made_talk(wanted, workers, stages or Stages(), hold_out=hold_out)
+        talk_is_made = bool(recorded)
     recordings = recorded.pop("train", None)
-    banks = (*open_banks(wanted, workers, stages), *_people(wanted, recordings))
+    banks = (*banks, *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
     theirs = [
         f"recordings in {place.name}: as their makers allow" for place in (wanted.positives, wanted.negatives) if place
     ]
     return Material(
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
-        licences=tuple(dict.fromkeys([*spoken, *theirs])), held_out=recorded,
+        licences=tuple(dict.fromkeys([*spoken, *theirs])), held_out=recorded, talk_is_made=talk_is_made,
     )  # fmt: skip
 
 
@@ -211,6 +221,36 @@ def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
         for split in get_args(Split)
         if split == "train" or corpus.without(wanted.word, split)
     }
+
+
+def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, hold_out: bool) -> dict[Split, Recordings]:
+    """Made talk by split, spoken now unless the cache holds it; a stop loses no reel. Nothing without an engine."""
+    from kws.files import cache_folder
+    from synth.corpus import Corpus, Spoken
+    from synth.crew import work
+    from synth.made_talk import SayReel, TalkCache, reels
+    from synth.recorded import Recordings
+    from synth.voices import Split
+
+    try:
+        engines = open_engines(wanted)
+    except Failure:  # the word's bank was spoken before, or lies in the package
+        return {}
+    splits: tuple[Split, ...] = get_args(Split) if hold_out else ("train",)
+    wanted_reels = [
+        reel for split in splits for reel in reels(engines, wanted.language, split) if not reel.holds(wanted.word)
+    ]
+    if not wanted_reels:
+        return {}
+    job = SayReel(wanted_reels, tuple(engines), TalkCache())
+    spoken = []
+    with stages.bar("bank", len(wanted_reels), "reel of talk") as bar:
+        for number, path in work(job, range(len(wanted_reels)), workers):
+            bar.update()
+            if path is not None:
+                spoken.append(Spoken(path=path, split=wanted_reels[number].split))
+    corpus = Corpus(place=cache_folder(), recordings=tuple(sorted(spoken, key=lambda each: each.path)))
+    return {split: Recordings(corpus, split=split) for split in splits if corpus.of(split)}
 
 
 def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:

@@ -102,23 +102,29 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
     from synth.scene import Ranges
 
     held_out = material.held_out.get("test")
-    hours = _link(folder / "negatives", held_out, effort.talk_h)
-    says = [f"{hours:.2f} h of the recorded talk were held out of training for this." if hours else _mend(material)]
+    hours = _link(folder / "negatives", held_out, effort.talk_h, made=material.talk_is_made)
+    says = [_talk_told(material, hours)]
     try:
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it
         return Basis(voices=0, says="No voice is left here that it was not made with."), []
     voices, datasets = _said(stage, folder, held_out, effort)
-    if hours < _ENOUGH_H and (talk := _talk(material, folder / "negatives" / _MADE, effort.scenes)):
+    few = hours < _ENOUGH_H and not (hours and material.talk_is_made)
+    if few and (talk := _talk(material, folder / "negatives" / _MADE, effort.scenes)):
         says.append(talk[0])
         datasets.append(talk[1])
     return Basis(voices=voices, says=" ".join(says)), datasets
 
 
-def _mend(material: Material) -> str:
-    """How people's talk comes to be heard."""
-    if material.recordings is None:
-        return "Give --negatives, and a part of its talk is held out for this."
+def _talk_told(material: Material, hours: float) -> str:
+    """What talk was heard, and how people's comes to be heard where there is none."""
+    mend = "Give --negatives, and a part of its talk is held out for this."
+    if hours and material.talk_is_made:
+        return f"The made talk is {hours:.2f} h of words strung together, said by these voices and eSpeak's. {mend}"
+    if hours:
+        return f"{hours:.2f} h of the recorded talk were held out of training for this."
+    if material.recordings is None or material.talk_is_made:
+        return mend
     return "Of --negatives nothing was held out for this: let kws evaluate hear other talk."
 
 
@@ -177,21 +183,22 @@ def _talk(material: Material, folder: Path, scenes: int) -> tuple[str, Dataset] 
     return told, Dataset(folder=folder, takes=takes, fingerprint=digest(stage.fingerprint, _SEED, scenes))
 
 
-def _link(folder: Path, held_out: Recordings | None, most_h: float) -> float:
+def _link(folder: Path, held_out: Recordings | None, most_h: float, *, made: bool) -> float:
     """Link what is held out into its classes; hours of its talk."""
-    hours = {_PEOPLE: 0.0, _BACKGROUND: 0.0}
-    for name in hours:
+    talk = _MADE if made else _PEOPLE
+    hours = {talk: 0.0, _BACKGROUND: 0.0}
+    for name in (_PEOPLE, *hours):
         shutil.rmtree(folder / name, ignore_errors=True)
     if held_out is None:
         return 0.0
-    for name, paths in ((_PEOPLE, held_out.talk), (_BACKGROUND, held_out.background)):
+    for name, paths in ((talk, held_out.talk), (_BACKGROUND, held_out.background)):
         for number, path in enumerate(paths):
             if hours[name] >= most_h:
                 break
             make_folder(folder / name)
             _lay(path.resolve(), folder / name / f"{number:04d}_{path.name}")
             hours[name] += duration_s(path) / 3600
-    return hours[_PEOPLE]
+    return hours[talk]
 
 
 def _lay(path: Path, link: Path) -> None:
