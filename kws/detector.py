@@ -200,7 +200,7 @@ def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
     try:
         det = Det.from_metadata(model.metadata)
         spoken = model.metadata["evaluation"]["negatives"] == SPOKEN
-        choice = choose_threshold(det, target_fa)
+        choice = choose_threshold(det, target_fa, spoken_by_people=spoken)
     except (KeyError, TypeError, ValueError) as error:
         raise Failure(
             f"{path} tells no false accepts by threshold, so a target means nothing: give a threshold."

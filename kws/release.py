@@ -44,7 +44,7 @@ def release(run: Path, detector: Path) -> Released:
 def _evaluation(det: Det, state: dict[str, Any]) -> dict[str, Any]:
     """What the threshold was calibrated on, and how sure its figures are."""
     target = state["recipe"]["target_per_hour"]
-    choice = choose_threshold(det, target)
+    choice = choose_threshold(det, target, spoken_by_people=state["spoken_by_people"])
     at = det.thresholds.index(choice.threshold)
     return {
         "set": "validation", "negatives": SPOKEN if state["spoken_by_people"] else "synthetic speech",

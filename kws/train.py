@@ -238,9 +238,10 @@ class Training:
 
     def _validate(self, validation: Validation, loss: float) -> None:
         self.settle()
+        people = validation.spoken_by_people
         det, decision, choice = calibrated(validation.heard_by(scorer(self.average)), self.recipe)
         standing = Standing(
-            mean_frr=float(np.mean([_frr(choose_threshold(det, rate)) for rate in _RATES])),
+            mean_frr=float(np.mean([_frr(choose_threshold(det, rate, spoken_by_people=people)) for rate in _RATES])),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
         self.standing = standing
@@ -269,10 +270,11 @@ class Training:
 
 def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]:
     """The rule for the target: the most scores averaged that do not make it late, and its threshold."""
-    for smoothing in recipe.smoothing:
+    people = hearing.validation.spoken_by_people
+    for smoothing in recipe.smoothing if people else recipe.smoothing[-1:]:  # the least threshold is that of so few
         decision = Decision(threshold=0.5, smoothing=smoothing)
         det = hearing.det(decision)
-        choice = choose_threshold(det, recipe.target_per_hour)
+        choice = choose_threshold(det, recipe.target_per_hour, spoken_by_people=people)
         decision = replace(decision, threshold=choice.threshold)
         decision = replace(decision, lag_s=round(hearing.lag_s(decision), 3))
         if decision.lag_s <= recipe.most_lag_s:

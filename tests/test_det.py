@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from kws.det import (
     fire,
     grid,
     heard,
+    least_threshold,
     poisson_interval,
     round_up,
     wilson,
@@ -134,6 +136,15 @@ DET = Det(thresholds=THRESHOLDS, misses=(0, 1, 2, 5, 10), utterances=10, false_a
 def test_the_lowest_threshold_that_meets_the_target_is_chosen() -> None:
     chosen = choose_threshold(DET, 0.5)
     assert (chosen.threshold, chosen.frr, chosen.false_accepts_per_hour, chosen.caveat) == (0.5, 0.2, 0.5, "")
+
+
+def test_made_talk_alone_does_not_lower_the_threshold_below_what_other_words_needed() -> None:
+    none, some = (replace(DET, false_accepts=counts) for counts in ((0,) * 5, (999, 999, 999, 999, 0)))
+    assert choose_threshold(none, 16).threshold == 0.1
+    assert 0.5 < least_threshold(16) < 0.7
+    assert choose_threshold(none, 16, spoken_by_people=False).threshold == 0.7
+    assert choose_threshold(some, 16, spoken_by_people=False).threshold == 0.9, "nor does it hold it down"
+    assert least_threshold(2) < least_threshold(0.5) < least_threshold(0.1)
 
 
 def test_hours_too_few_for_the_target_are_said() -> None:

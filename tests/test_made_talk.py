@@ -62,7 +62,8 @@ def test_a_reel_is_spoken_once_with_pauses_and_levels_of_its_own(tmp_path: Path)
     sound = read_audio(path)
     assert 20 * 0.6 < len(sound) / RATE_HZ < 20 * 1.6
     levels = frame_levels(sound)
-    assert levels.min() < 0.001 < 0.01 < levels.max()
+    assert levels.min() < 0.001
+    assert levels.max() > 0.01
     assert spoken(reel, cache, ToneEngine("tone", broken=True)) == path, "it is kept"
     assert np.array_equal(read_audio(spoken(reel, TalkCache(tmp_path / "anew")) or Path()), sound)
 

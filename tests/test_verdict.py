@@ -99,7 +99,8 @@ def test_a_report_of_other_sets_is_told_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("negatives", "said_too"), [("human speech", "Talk unlike it"), ("synthetic speech", "What people's talk sets off")]
+    ("negatives", "said_too"),
+    [("human speech", "Talk unlike it"), ("synthetic speech", "what other words needed")],
 )
 def test_what_the_threshold_was_chosen_on_is_told_with_what_that_leaves_open(negatives: str, said_too: str) -> None:
     known = {"hours": 4.17, "negatives": negatives, "false_accepts_per_hour": 0.48, "false_accepts_per_hour_95": (0, 2)}

