@@ -30,7 +30,7 @@ _RECIPE = 1
 _REEL = 20
 """Utterances of a reel."""
 _UTTERANCES: dict[Split, dict[str, int]] = {
-    "train": {"espeak": 1500, "piper": 100, "kokoro": 500},
+    "train": {"espeak": 500, "piper": 100, "kokoro": 500},
     "validation": {"kokoro": 300},
     "test": {"espeak": 300, "kokoro": 200},
 }

@@ -71,7 +71,7 @@ def examples() -> Examples:
 @pytest.fixture(scope="module")
 def validation() -> Validation:
     """Utterances and negatives of other tones than those trained on."""
-    made = Validation(front_end=FrontEnd(), shape=RECIPE.shape)
+    made = Validation(front_end=FrontEnd(), shape=RECIPE.shape, spoken_by_people=True)
     clips = FeatureClips(clips=Scenes("validation"), front_end=FrontEnd(), count=24)
     for frames, rows in (clips[number] for number in range(24)):
         for start_s, end_s, _ in rows[heeded(rows)][:1]:

@@ -57,7 +57,7 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
 
 def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> None:
     """Scores stay high from the word's end on: each one more that is averaged makes the detection later."""
-    validation = Validation(front_end=FrontEnd(), shape=tiny_net.shape)
+    validation = Validation(front_end=FrontEnd(), shape=tiny_net.shape, spoken_by_people=True)
     validation.add_negatives([np.zeros((400, 40), np.float16)])
     validation.utterances = [Utterance(frames=np.zeros((500, 40), np.float16), start_s=1.5, end_s=2.0)]
     first_s, step_s = tiny_net.shape.first_score_s(FrontEnd()), tiny_net.shape.step_s(FrontEnd())
