@@ -24,9 +24,10 @@ _Z_95 = 1.959963984540054
 SPOKEN = "human speech"
 """What a detector file calls negatives that people spoke."""
 _LOGIT_RANGE = (-6.0, 14.0)
-_PEOPLE_LOGIT, _PEOPLE_PER_HOUR, _PEOPLE_SLOPE = 2.0, 0.5, 0.25
-"""The logit of the threshold at so many false accepts per hour of people's talk, and how much lower for twice as many:
-what detectors that learnt from made talk needed (scripts/lab/LOG.md, eighth session).
+_PEOPLE_LOGIT, _PEOPLE_PER_HOUR, _PEOPLE_SLOPE = 4.2, 0.5, 0.35
+"""The logit of the threshold at so many false accepts per hour of people's talk, no scores averaged, and how much lower
+for twice as many; twice the scores averaged lower it by 1. What detectors that learnt from made talk needed
+(scripts/lab/LOG.md, ninth session).
 """
 
 Scores = NDArray[np.float32]
@@ -198,24 +199,25 @@ class Choice:
     """What the hours heard do not support, in one sentence; empty if they support the target."""
 
 
-def least_threshold(target_per_hour: float) -> float:
+def least_threshold(target_per_hour: float, smoothing: int) -> float:
     """What detectors of other words needed on hours of people's talk, for one whose talk was made.
 
-    Made voices, though nobody trained on them, set it off several times less often than people.
+    Made voices, though nobody trained on them, set it off several times less often than people. With so many scores
+    averaged.
     """
-    logit = _PEOPLE_LOGIT - _PEOPLE_SLOPE * math.log2(target_per_hour / _PEOPLE_PER_HOUR)
+    rarer = math.log2(target_per_hour / _PEOPLE_PER_HOUR)
+    logit = _PEOPLE_LOGIT - math.log2(smoothing) - _PEOPLE_SLOPE * rarer
     return 1 / (1 + math.exp(-logit))
 
 
-def choose_threshold(det: Det, target_per_hour: float = 0.5, *, spoken_by_people: bool = True) -> Choice:
+def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0.0) -> Choice:
     """The lowest threshold with at most so many false accepts per hour; where none has, the highest and a caveat.
 
-    If people did not speak what was heard, it is `least_threshold` at the least. To be chosen on a validation split,
+    Never below `least`: `least_threshold`, if people did not speak what was heard. To be chosen on a validation split,
     never on the one reported. Raises ValueError if no hours were heard.
     """
     if det.hours <= 0:
         raise ValueError("a threshold for false accepts per hour needs hours of speech without the word")
-    least = 0.0 if spoken_by_people else least_threshold(target_per_hour)
     met = np.flatnonzero((det.false_accepts_per_hour <= target_per_hour) & (np.asarray(det.thresholds) >= least))
     at = int(met[0]) if len(met) else len(det.thresholds) - 1
     caveat = ""

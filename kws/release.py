@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.config import Decision
-from kws.det import SPOKEN, Det, choose_threshold, poisson_interval, wilson
+from kws.det import SPOKEN, Det, poisson_interval, wilson
 from kws.export import export
 from kws.runtime import version_of
 from kws.train import load_average
@@ -33,7 +33,7 @@ def release(run: Path, detector: Path) -> Released:
     about = {
         "language": state["language"],
         "det": det.to_json(),
-        "evaluation": _evaluation(det, state),
+        "evaluation": _evaluation(det, decision.threshold, state),
         "recipe": {**state["recipe"], "step": state["step"], "made_from": state["made_from"], "versions": _versions()},
         "licences": state["licences"],
     }  # fmt: skip
@@ -41,17 +41,17 @@ def release(run: Path, detector: Path) -> Released:
     return Released(word=state["word"], threshold=decision.threshold)
 
 
-def _evaluation(det: Det, state: dict[str, Any]) -> dict[str, Any]:
+def _evaluation(det: Det, threshold: float, state: dict[str, Any]) -> dict[str, Any]:
     """What the threshold was calibrated on, and how sure its figures are."""
     target = state["recipe"]["target_per_hour"]
-    choice = choose_threshold(det, target, spoken_by_people=state["spoken_by_people"])
-    at = det.thresholds.index(choice.threshold)
+    at = det.thresholds.index(threshold)
     return {
         "set": "validation", "negatives": SPOKEN if state["spoken_by_people"] else "synthetic speech",
         "hours": det.hours, "utterances": det.utterances, "target_false_accepts_per_hour": target,
-        "false_accepts_per_hour": choice.false_accepts_per_hour,
+        "false_accepts_per_hour": float(det.false_accepts_per_hour[at]),
         "false_accepts_per_hour_95": poisson_interval(det.false_accepts[at], det.hours),
-        "frr": choice.frr, "frr_95": wilson(det.misses[at], det.utterances), "caveat": choice.caveat,
+        "frr": float(det.frr[at]) if det.utterances else None, "frr_95": wilson(det.misses[at], det.utterances),
+        "caveat": state["caveat"],
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from kws.augment import Variety, augmented, stretches
 from kws.config import Decision, FrontEnd, Shape
-from kws.det import Choice, Det, choose_threshold
+from kws.det import Choice, Det, choose_threshold, least_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
@@ -238,10 +238,9 @@ class Training:
 
     def _validate(self, validation: Validation, loss: float) -> None:
         self.settle()
-        people = validation.spoken_by_people
         det, decision, choice = calibrated(validation.heard_by(scorer(self.average)), self.recipe)
         standing = Standing(
-            mean_frr=float(np.mean([_frr(choose_threshold(det, rate, spoken_by_people=people)) for rate in _RATES])),
+            mean_frr=float(np.mean([_frr(_chosen(det, rate, decision, validation)) for rate in _RATES])),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
         self.standing = standing
@@ -270,16 +269,22 @@ class Training:
 
 def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]:
     """The rule for the target: the most scores averaged that do not make it late, and its threshold."""
-    people = hearing.validation.spoken_by_people
-    for smoothing in recipe.smoothing if people else recipe.smoothing[-1:]:  # the least threshold is that of so few
+    for smoothing in recipe.smoothing:
         decision = Decision(threshold=0.5, smoothing=smoothing)
         det = hearing.det(decision)
-        choice = choose_threshold(det, recipe.target_per_hour, spoken_by_people=people)
+        choice = _chosen(det, recipe.target_per_hour, decision, hearing.validation)
         decision = replace(decision, threshold=choice.threshold)
         decision = replace(decision, lag_s=round(hearing.lag_s(decision), 3))
         if decision.lag_s <= recipe.most_lag_s:
             break
     return det, decision, choice
+
+
+def _chosen(det: Det, target_per_hour: float, decision: Decision, validation: Validation) -> Choice:
+    """The threshold for a target, by what was heard."""
+    people = validation.spoken_by_people
+    least = 0.0 if people else least_threshold(target_per_hour, decision.smoothing)
+    return choose_threshold(det, target_per_hour, least=least)
 
 
 def _mean(losses: Sequence[Future[float]]) -> float:

@@ -141,10 +141,11 @@ def test_the_lowest_threshold_that_meets_the_target_is_chosen() -> None:
 def test_made_talk_alone_does_not_lower_the_threshold_below_what_other_words_needed() -> None:
     none, some = (replace(DET, false_accepts=counts) for counts in ((0,) * 5, (999, 999, 999, 999, 0)))
     assert choose_threshold(none, 16).threshold == 0.1
-    assert 0.5 < least_threshold(16) < 0.7
-    assert choose_threshold(none, 16, spoken_by_people=False).threshold == 0.7
-    assert choose_threshold(some, 16, spoken_by_people=False).threshold == 0.9, "nor does it hold it down"
-    assert least_threshold(2) < least_threshold(0.5) < least_threshold(0.1)
+    assert 0.5 < (least := least_threshold(16, 5)) < 0.7
+    assert choose_threshold(none, 16, least=least).threshold == 0.7
+    assert choose_threshold(some, 16, least=least).threshold == 0.9, "nor does it hold it down"
+    assert least_threshold(2, 5) < least_threshold(0.5, 5) < least_threshold(0.1, 5)
+    assert least_threshold(2, 16) < least_threshold(2, 8) < least_threshold(2, 5)
 
 
 def test_hours_too_few_for_the_target_are_said() -> None:

@@ -234,7 +234,7 @@ def scene_validation(
                     validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
             bar.update(len(heard))
         add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
-        if validation.hours >= _ENOUGH_H:
+        if validation.hours >= _ENOUGH_H or (validation.hours and material.talk_is_made):
             validation.spoken_by_people = bool(talk) or not material.talk_is_made
             bar.update(scenes)
             return validation
