@@ -127,9 +127,9 @@ def score_rows(report: Report) -> list[tuple[str, tuple[float, ...]]]:
     if report.positives:
         best = tuple(trial.best_score for trial in report.positives.trials)
         rows.append((f"{len(best)} utterances", best))
-        for kind, share in report.positives.taken.items():
-            scores = tuple(trial.best_score for trial in report.positives.alike if trial.kind == kind)
-            rows.append((f"{share.of} {kind}", scores))
+        for group, share in report.positives.taken.items():
+            scores = tuple(trial.best_score for trial in report.positives.alike if trial.group == group)
+            rows.append((f"{share.of} {group}", scores))
     classes = report.negatives.classes if report.negatives else ()
     return rows + [(f"{heard.name}, {PEAK_S:g} s each", heard.peaks) for heard in classes if heard.peaks]
 

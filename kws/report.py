@@ -21,6 +21,8 @@ SOURCE = "source"
 """Likewise: the recording that an utterance was made from."""
 VOICE = "voice"
 """Likewise: who spoke, if it was no person."""
+PHONES_APART = "phones_apart"
+"""Likewise: how many phones tell what sounds like the word from it."""
 _DIGITS = 4
 
 
@@ -64,6 +66,12 @@ class Trial:
         """What it was made from, where that is known; else the utterance itself."""
         return str(self.about.get(SOURCE) or f"{self.file} {self.start}")
 
+    @property
+    def group(self) -> str:
+        """Its kind, and how many phones tell it from the word, where that is known."""
+        apart = self.about.get(PHONES_APART)
+        return self.kind if apart is None else f"{self.kind}, {'1 phone' if apart == 1 else '2+ phones'}"
+
     def to_json(self) -> dict[str, Any]:
         """All but the curve."""
         told = {
@@ -92,12 +100,12 @@ class Positives:
 
     @property
     def taken(self) -> dict[str, Share]:
-        """How much of what sounds like the word was taken for it, by kind: `missed` counts those."""
-        kinds = dict.fromkeys(trial.kind for trial in self.alike)
-        of_kind = {kind: [trial for trial in self.alike if trial.kind == kind] for kind in kinds}
+        """How much of what sounds like the word was taken for it, by group: `missed` counts those."""
+        groups = sorted({trial.group for trial in self.alike})
+        members = {group: [trial for trial in self.alike if trial.group == group] for group in groups}
         return {
-            kind: Share(missed=sum(trial.detected is not None for trial in found), of=len(found))
-            for kind, found in of_kind.items()
+            group: Share(missed=sum(trial.detected is not None for trial in found), of=len(found))
+            for group, found in members.items()
         }
 
     @property
@@ -157,7 +165,7 @@ class Positives:
             "end_off_s": self.end_off_s, "stray_detections": self.stray,
             "worst_group": found.worst.to_json() if found.worst else None, "groups": groups,
             "keys_left_out": list(found.left_out), "misses": [trial.to_json() for trial in self.misses],
-            "taken_for_the_word": {kind: _taken(share) for kind, share in self.taken.items()},
+            "taken_for_the_word": {group: _taken(share) for group, share in self.taken.items()},
             "alike": [trial.to_json() for trial in self.ranked_alike],
             "best_scores": [round(trial.best_score, _DIGITS) for trial in self.trials],
         }  # fmt: skip

@@ -29,8 +29,8 @@ def headline(report: Report) -> Iterator[tuple[str, str]]:
     if report.target:
         yield "target", str(report.target)
     if report.positives:
-        for kind, share in report.positives.taken.items():
-            yield f"{kind} accepted", share.told("taken for the word").strip()
+        for group, share in report.positives.taken.items():
+            yield f"{group} accepted", share.told("taken for the word").strip()
         if late := report.positives.latency_s:
             yield "latency", f"median {late['median']:.2f} s, p90 {late['p90']:.2f} s after the word's end"
         if (off_s := report.positives.end_off_s) is not None:

@@ -11,9 +11,10 @@ Stress, tone and word boundaries count nothing. A letter we do not know is 0.5 f
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
 
@@ -79,19 +80,30 @@ def distance(first: Sequence[str], second: Sequence[str]) -> float:
     return _align(first, second, anywhere=False)
 
 
+def phones_apart(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many phones must be exchanged, dropped or put in to make one pronunciation of another, be they alike or not.
+
+    Source: V. Levenshtein, Binary codes capable of correcting deletions, insertions, and reversals, 1966.
+    """
+    return round(_align(first, second, anywhere=False, apart=operator.ne))
+
+
 def nearest_stretch(word: Sequence[str], heard: Sequence[str]) -> float:
     """How far a word is from that stretch of what is heard that sounds most like it."""
     return _align(word, heard, anywhere=True)
 
 
-def _align(word: Sequence[str], heard: Sequence[str], *, anywhere: bool) -> float:
-    extra = [phone_distance(phone, _ABSENT) for phone in heard]
+def _align(
+    word: Sequence[str], heard: Sequence[str], *, anywhere: bool, apart: Callable[[str, str], float] | None = None
+) -> float:
+    apart = apart or phone_distance
+    extra = [apart(phone, _ABSENT) for phone in heard]
     row = [0.0] * (len(heard) + 1) if anywhere else [0.0, *accumulate(extra)]
     for phone in word:
-        dropped = phone_distance(phone, _ABSENT)
+        dropped = apart(phone, _ABSENT)
         above, row = row, [row[0] + dropped]
         for column, other in enumerate(heard):
-            exchanged = above[column] + phone_distance(phone, other)
+            exchanged = above[column] + apart(phone, other)
             row.append(min(exchanged, above[column + 1] + dropped, row[-1] + extra[column]))
     return min(row) if anywhere else row[-1]
 

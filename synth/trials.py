@@ -86,6 +86,8 @@ class Trial:
 
     name: tuple[object, ...]
     clip: Clip
+    about: tuple[tuple[str, Any], ...] = ()
+    """What else is known of it."""
 
 
 def trials_of(voices: dict[str, list[Clip]], draws: int, *name: object) -> list[Trial]:
@@ -101,7 +103,7 @@ def plan_trials(
     folder: Path, trials: Sequence[Trial], noises: Noises, seed: int, conditions: Iterable[str] = CONDITIONS
 ) -> list[Dataset]:
     """The trials in each of the conditions, a dataset each."""
-    said = [(*trial.name[1:], clip_digest(trial.clip)) for trial in trials]
+    said = [(*trial.name[1:], clip_digest(trial.clip), *trial.about) for trial in trials]
     return [
         Dataset(
             folder=folder / condition,
@@ -124,6 +126,7 @@ def say(trial: Trial, condition: str, noises: Noises, seed: int) -> Take:
     if engine == "espeak":
         about = {"voice": f"espeak:{variant}", "accent": accent, "sex": variant[:1]}
     about |= {"speed": round(clip.speed * tempo, 2), "level_db": round(rendered.level_db, 1), **setting.about()}
+    about |= dict(trial.about)
     event = Event(word=clip.text, kind=clip.kind, start=rendered.start, end=rendered.end)
     return Take(samples=rendered.samples, events=(event,), about=about)
 

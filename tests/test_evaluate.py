@@ -167,6 +167,9 @@ def test_what_sounds_like_the_word_is_told_apart_highest_score_first(tmp_path: P
     ]
     assert (found.total.missed, found.total.of, found.stray) == (0, 1, 1)
     assert found.taken == {"near-miss": Share(missed=1, of=2)}
+    nearer, further = found.alike
+    apart = (replace(further, about={"phones_apart": 3}), replace(nearer, about={"phones_apart": 1}))
+    assert list(replace(found, alike=apart).taken) == ["near-miss, 1 phone", "near-miss, 2+ phones"]
     assert "near-miss accepted      50.0 %  (9.5-90.5 %, 1 of 2 taken for the word)" in told(report)
     assert "peep: 0.4" in told(report)
     assert [entry["said"] for entry in report.to_json()["positives"]["alike"]] == ["peep", "bee"]

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.phones import distance, is_vowel, nearest_stretch, phone_distance, phones, spelt, spoken_words, syllables
+from synth.phones import (
+    distance,
+    is_vowel,
+    nearest_stretch,
+    phone_distance,
+    phones,
+    phones_apart,
+    spelt,
+    spoken_words,
+    syllables,
+)
 
 CONSONANTS = "p b t d k ɡ ʔ m n ŋ ɲ f v θ s z ʃ ç x h ʁ r ɾ ɹ l ʎ j w t^ʃ d^ʒ t^s p^f rʲ ჰ ж"
 VOWELS = "i iː ɪ y e ɛ ɛ̃ æ a aː ɑː ə ɚ ɜː ᵻ ʌ ɐ ɔ o o^ʊ a^ɪ ʊ uː"
@@ -57,6 +67,12 @@ def test_the_distance_is_symmetric_and_zero_only_for_the_same(first: tuple[str, 
 @given(WORDS, WORDS, WORDS)
 def test_no_detour_is_shorter(first: tuple[str, ...], middle: tuple[str, ...], last: tuple[str, ...]) -> None:
     assert distance(first, last) <= distance(first, middle) + distance(middle, last) + 1e-9
+
+
+def test_phones_are_counted_whether_they_are_alike_or_not() -> None:
+    assert [phones_apart(tuple("kitten"), tuple(other)) for other in ("kitten", "sitten", "kiten", "sitting", "")] == [
+        0, 1, 1, 3, 6,
+    ]  # fmt: skip
 
 
 @given(WORDS, WORDS)
