@@ -213,8 +213,8 @@ def least_threshold(target_per_hour: float, smoothing: int) -> float:
 def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0.0) -> Choice:
     """The lowest threshold with at most so many false accepts per hour; where none has, the highest and a caveat.
 
-    Never below `least`: `least_threshold`, if people did not speak what was heard. To be chosen on a validation split,
-    never on the one reported. Raises ValueError if no hours were heard.
+    Never below `least`. To be chosen on a validation split, never on the one reported. Raises ValueError if no hours
+    were heard.
     """
     if det.hours <= 0:
         raise ValueError("a threshold for false accepts per hour needs hours of speech without the word")
@@ -235,6 +235,12 @@ def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0
         frr=float(det.frr[at]) if det.utterances else None,
         caveat=caveat,
     )
+
+
+def calibrated_threshold(det: Det, target_per_hour: float, smoothing: int, *, spoken_by_people: bool) -> Choice:
+    """As `choose_threshold`, and for made talk not below `least_threshold` with so many scores averaged."""
+    least = 0.0 if spoken_by_people else least_threshold(target_per_hour, smoothing)
+    return choose_threshold(det, target_per_hour, least=least)
 
 
 def _counts(shares: Sequence[float], of: float) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kws.audio import Samples
 from kws.config import Decision, FrontEnd, Shape
 from kws.decision import Decider, Detection
-from kws.det import SPOKEN, Det, choose_threshold, least_threshold, round_up
+from kws.det import SPOKEN, Det, calibrated_threshold, round_up
 from kws.errors import Failure, Misuse
 from kws.features import Frames, LogMel, LogMelStream
 from kws.runtime import onnxruntime
@@ -200,8 +200,7 @@ def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
     try:
         det = Det.from_metadata(model.metadata)
         spoken = model.metadata["evaluation"]["negatives"] == SPOKEN
-        least = 0.0 if spoken else least_threshold(target_fa, model.decision.smoothing)
-        choice = choose_threshold(det, target_fa, least=least)
+        choice = calibrated_threshold(det, target_fa, model.decision.smoothing, spoken_by_people=spoken)
     except (KeyError, TypeError, ValueError) as error:
         raise Failure(
             f"{path} tells no false accepts by threshold, so a target means nothing: give a threshold."

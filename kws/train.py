@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from kws.augment import Variety, augmented, stretches
 from kws.config import Decision, FrontEnd, Shape
-from kws.det import Choice, Det, choose_threshold, least_threshold
+from kws.det import Choice, Det, calibrated_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
@@ -269,8 +269,8 @@ class Training:
 
 def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]:
     """The rule for the target: the most scores averaged that do not make it late, and its threshold."""
-    choices = recipe.smoothing if hearing.validation.spoken_by_people else recipe.smoothing[-1:]
-    for smoothing in choices:  # at a least threshold, each one more that is averaged loses words
+    counts = recipe.smoothing if hearing.validation.spoken_by_people else recipe.smoothing[-1:]
+    for smoothing in counts:  # at a least threshold, each one more that is averaged loses words
         decision = Decision(threshold=0.5, smoothing=smoothing)
         det = hearing.det(decision)
         choice = _chosen(det, recipe.target_per_hour, decision, hearing.validation)
@@ -284,8 +284,7 @@ def calibrated(hearing: Hearing, recipe: Recipe) -> tuple[Det, Decision, Choice]
 def _chosen(det: Det, target_per_hour: float, decision: Decision, validation: Validation) -> Choice:
     """The threshold for a target, by what was heard."""
     people = validation.spoken_by_people
-    least = 0.0 if people else least_threshold(target_per_hour, decision.smoothing)
-    return choose_threshold(det, target_per_hour, least=least)
+    return calibrated_threshold(det, target_per_hour, decision.smoothing, spoken_by_people=people)
 
 
 def _mean(losses: Sequence[Future[float]]) -> float:

@@ -77,7 +77,7 @@ def spelt(words: Sequence[Sequence[str]]) -> str:
 
 def distance(first: Sequence[str], second: Sequence[str]) -> float:
     """How far apart two pronunciations (as `phones` gives them) sound; 1 is a phone exchanged for an unlike one."""
-    return _align(first, second, anywhere=False)
+    return _align(first, second, phone_distance, anywhere=False)
 
 
 def phones_apart(first: Sequence[str], second: Sequence[str]) -> int:
@@ -85,18 +85,15 @@ def phones_apart(first: Sequence[str], second: Sequence[str]) -> int:
 
     Source: V. Levenshtein, Binary codes capable of correcting deletions, insertions, and reversals, 1966.
     """
-    return round(_align(first, second, anywhere=False, apart=operator.ne))
+    return round(_align(first, second, operator.ne, anywhere=False))
 
 
 def nearest_stretch(word: Sequence[str], heard: Sequence[str]) -> float:
     """How far a word is from that stretch of what is heard that sounds most like it."""
-    return _align(word, heard, anywhere=True)
+    return _align(word, heard, phone_distance, anywhere=True)
 
 
-def _align(
-    word: Sequence[str], heard: Sequence[str], *, anywhere: bool, apart: Callable[[str, str], float] | None = None
-) -> float:
-    apart = apart or phone_distance
+def _align(word: Sequence[str], heard: Sequence[str], apart: Callable[[str, str], float], *, anywhere: bool) -> float:
     extra = [apart(phone, _ABSENT) for phone in heard]
     row = [0.0] * (len(heard) + 1) if anywhere else [0.0, *accumulate(extra)]
     for phone in word:

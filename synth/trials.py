@@ -11,7 +11,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,11 @@ def plan_trials(
         )
         for condition in (conditions if trials else ())
     ]
+
+
+def plan_once(folder: Path, trials: Sequence[Trial], noises: Noises, seed: int) -> list[Dataset]:
+    """The trials clean, in this very folder; none where there are none."""
+    return [replace(one, folder=folder) for one in plan_trials(folder, trials, noises, seed, ("clean",))]
 
 
 def say(trial: Trial, condition: str, noises: Noises, seed: int) -> Take:

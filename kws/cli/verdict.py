@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,7 +130,7 @@ def _talk_told(material: Material, hours: float) -> str:
 
 def _said(stage: Stage, folder: Path, held_out: Recordings | None, effort: Effort) -> tuple[int, list[Dataset]]:
     """The word in each condition, by how many voices, and its near-misses one by one."""
-    from synth.trials import Trial, by_speaker, plan_trials, seeded, trials_of
+    from synth.trials import Trial, by_speaker, plan_once, plan_trials, seeded, trials_of
 
     voices = by_speaker(clip for clip in stage.clips if clip.kind == "positive")
     neural = {name: clips for name, clips in voices.items() if not name.startswith("espeak:")}
@@ -141,8 +141,7 @@ def _said(stage: Stage, folder: Path, held_out: Recordings | None, effort: Effor
     alike = _alike(stage.clips)
     chosen = seeded(_SEED, "alike").permutation(len(alike))[: _ALIKE_PER_TRIAL * effort.trials]
     near = [Trial(name=("alike", number), clip=alike[number]) for number in chosen]
-    singly = plan_trials(folder / "positives", near, noises, _SEED, ("clean",))
-    return len(voices), datasets + [replace(one, folder=folder / "positives" / _ALIKE) for one in singly]
+    return len(voices), datasets + plan_once(folder / "positives" / _ALIKE, near, noises, _SEED)
 
 
 def _noises(stage: Stage, folder: Path, held_out: Recordings | None) -> Noises:
