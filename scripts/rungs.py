@@ -194,6 +194,8 @@ RUNGS = {
     "distilled": Rung(what="taught by three members trained first", change=changed(carried=0.0), training=Distilled),
     "pair": Rung(what="two members", change=membered(2)),
     "trio": Rung(what="three members", change=membered(3)),
+    "mining-pair": Rung(what="two members, a quarter mined", change=membered(2), training=Mining),
+    "mining-trio": Rung(what="three members, a quarter mined", change=membered(3), training=Mining),
     "scratch": Rung(what="without the trunk", change=changed(trunk=False)),
     "no-floor": Rung(what="from scratch, fixed normalisation: no floor", change=shaped(floor_db=80.0)),
     "floor-15": Rung(what="from scratch, the floor 15 dB down", change=shaped(floor_db=15.0)),
