@@ -24,10 +24,10 @@ _Z_95 = 1.959963984540054
 SPOKEN = "human speech"
 """What a detector file calls negatives that people spoke."""
 _LOGIT_RANGE = (-6.0, 14.0)
-_PEOPLE_LOGIT, _PEOPLE_PER_HOUR, _PEOPLE_SLOPE = 4.2, 0.5, 0.35
+_PEOPLE_LOGIT, _MADE_LOGIT, _PER_HOUR, _SLOPE = 3.2, 4.2, 0.5, 0.35
 """The logit of the threshold at so many false accepts per hour of people's talk, no scores averaged, and how much lower
-for twice as many; twice the scores averaged lower it by 1. What detectors that learnt from made talk needed
-(scripts/lab/LOG.md, ninth session).
+for twice as many; twice the scores averaged lower it by 1. What detectors needed that learnt from people's talk and
+what those did that learnt from made talk (scripts/lab/LOG.md, ninth and tenth session).
 """
 
 Scores = NDArray[np.float32]
@@ -199,14 +199,15 @@ class Choice:
     """What the hours heard do not support, in one sentence; empty if they support the target."""
 
 
-def least_threshold(target_per_hour: float, smoothing: int) -> float:
-    """What detectors of other words needed on hours of people's talk, for one whose talk was made.
+def least_threshold(target_per_hour: float, smoothing: int, *, spoken_by_people: bool) -> float:
+    """What detectors of other words needed on talk of people they had not heard, with so many scores averaged.
 
-    Made voices, though nobody trained on them, set it off several times less often than people. With so many scores
-    averaged.
+    Hours that choose a threshold are few, and it fits them: on others it lets through twice as many and more. Of made
+    talk no hours suffice: its voices, though nobody trained on them, set a detector off several times less often than
+    people do.
     """
-    rarer = math.log2(target_per_hour / _PEOPLE_PER_HOUR)
-    logit = _PEOPLE_LOGIT - math.log2(smoothing) - _PEOPLE_SLOPE * rarer
+    rarer = math.log2(target_per_hour / _PER_HOUR)
+    logit = (_PEOPLE_LOGIT if spoken_by_people else _MADE_LOGIT) - math.log2(smoothing) - _SLOPE * rarer
     return 1 / (1 + math.exp(-logit))
 
 
@@ -238,8 +239,8 @@ def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0
 
 
 def calibrated_threshold(det: Det, target_per_hour: float, smoothing: int, *, spoken_by_people: bool) -> Choice:
-    """As `choose_threshold`, and for made talk not below `least_threshold` with so many scores averaged."""
-    least = 0.0 if spoken_by_people else least_threshold(target_per_hour, smoothing)
+    """As `choose_threshold`, not below `least_threshold` with so many scores averaged."""
+    least = least_threshold(target_per_hour, smoothing, spoken_by_people=spoken_by_people)
     return choose_threshold(det, target_per_hour, least=least)
 
 

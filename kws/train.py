@@ -60,7 +60,7 @@ class Recipe:
     weight_decay: float = 1e-2
     warm_up: int = 200
     """Steps over which the learning rate rises."""
-    smoothing: tuple[int, ...] = (16, 12, 8, 5)
+    smoothing: tuple[int, ...] = (8, 5)
     """Steps whose scores the rule may average. The loss judges single steps: averaged there too, it gains nothing."""
     most_lag_s: float = 0.13
     """Median time from a word's end to its detection above which fewer scores are averaged."""

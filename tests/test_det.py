@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from kws.config import Decision
 from kws.det import (
     Det,
     Rule,
+    calibrated_threshold,
     choose_threshold,
     false_accepts,
     fire,
@@ -138,14 +140,20 @@ def test_the_lowest_threshold_that_meets_the_target_is_chosen() -> None:
     assert (chosen.threshold, chosen.frr, chosen.false_accepts_per_hour, chosen.caveat) == (0.5, 0.2, 0.5, "")
 
 
-def test_made_talk_alone_does_not_lower_the_threshold_below_what_other_words_needed() -> None:
+def test_a_threshold_is_not_below_what_other_words_needed() -> None:
     none, some = (replace(DET, false_accepts=counts) for counts in ((0,) * 5, (999, 999, 999, 999, 0)))
     assert choose_threshold(none, 16).threshold == 0.1
-    assert 0.5 < (least := least_threshold(16, 5)) < 0.7
-    assert choose_threshold(none, 16, least=least).threshold == 0.7
-    assert choose_threshold(some, 16, least=least).threshold == 0.9, "nor does it hold it down"
-    assert least_threshold(2, 5) < least_threshold(0.5, 5) < least_threshold(0.1, 5)
-    assert least_threshold(2, 16) < least_threshold(2, 8) < least_threshold(2, 5)
+    assert calibrated_threshold(none, 16, 5, spoken_by_people=False).threshold == 0.7
+    assert calibrated_threshold(none, 16, 5, spoken_by_people=True).threshold == 0.3
+    assert calibrated_threshold(some, 16, 5, spoken_by_people=True).threshold == 0.9, "nor does that hold it down"
+
+
+@pytest.mark.parametrize("people", [True, False])
+def test_other_words_needed_less_for_more_false_accepts_and_for_more_scores_averaged(people: bool) -> None:
+    least = partial(least_threshold, spoken_by_people=people)
+    assert least(2, 5) < least(0.5, 5) < least(0.1, 5)
+    assert least(2, 16) < least(2, 8) < least(2, 5)
+    assert least_threshold(2, 5, spoken_by_people=True) < least_threshold(2, 5, spoken_by_people=False)
 
 
 def test_hours_too_few_for_the_target_are_said() -> None:

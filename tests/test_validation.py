@@ -70,7 +70,7 @@ def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> No
 
     lags, most_lags_s = [], (10.0, 0.25, 0.01)
     for most_lag_s in most_lags_s:
-        _, decision, _ = calibrated(validation.heard_by(score), Recipe(most_lag_s=most_lag_s))
+        _, decision, _ = calibrated(validation.heard_by(score), Recipe(smoothing=(16, 8, 5), most_lag_s=most_lag_s))
         lags.append((decision.smoothing, decision.lag_s))
     assert [smoothing for smoothing, _ in lags] == [16, 8, 5]
     assert lags[1][1] <= most_lags_s[1] < lags[0][1]
