@@ -74,16 +74,23 @@ def test_a_rung_is_trained_measured_and_not_measured_again(folder: Path) -> None
     assert [line["rung"] for line in again] == ["small", "each-step"]
 
 
-def test_the_report_tells_the_mean_over_conditions_and_seeds_and_draws_it(tmp_path: Path) -> None:
-    def line(seed: int, clean: float, far: float) -> str:
-        missed = {"people": {"clean": [clean] * 6, "far": [far] * 6}, "synthetic": {"clean": [0.01] * 6}}
-        which = {"word": "go", "rung": "recipe", "seed": seed, "steps": 10, "members": 1, "clips": 6}
+def test_the_report_tells_means_the_factor_to_the_recipe_and_between_seeds_and_draws_it(tmp_path: Path) -> None:
+    def line(rung: str, word: str, seed: int, people: float) -> str:
+        missed = {"people": {"clean": [people] * 6, "far": [2 * people] * 6}, "synthetic": {"clean": [0.01] * 6}}
+        which = {"word": word, "rung": rung, "seed": seed, "steps": 10, "members": 1, "clips": 6}
         return json.dumps({**which, "without": None, "voices": None, "missed": missed}) + "\n"
 
-    (tmp_path / "results.jsonl").write_text(line(1, 0.1, 0.2) + line(2, 0.2, 0.3), encoding="utf-8")
+    lines = [line("recipe", "go", 1, 0.1), line("recipe", "go", 2, 0.2), line("recipe", "stay", 1, 0.1)]
+    lines += [line("trio", "go", 1, 0.05), line("trio", "stay", 1, 0.1)]
+    (tmp_path / "results.jsonl").write_text("".join(lines), encoding="utf-8")
     done = run("ladder", str(tmp_path), "report")
     assert done.returncode == 0, done.stderr
-    assert "| go | as it is; 1 nets, 6 scenes, 10 steps | 2 | 20.0 / 20.0" in done.stdout
+    first, second = done.stdout.splitlines()[4:6]
+    assert first.startswith("| as it is; 6 scenes, 10 steps | 2/1 | 22.5 / 22.5 /")
+    assert first.endswith("| 1.00 |")
+    assert second.startswith("| three members; 6 scenes, 10 steps | 1/1 | 7.5 / 7.5 /")
+    assert second.endswith("| 0.71 |"), "half as many and as many: the square root of a half"
+    assert "vary by a factor of 1.63" in done.stdout, "one doubles: exp(log 2 / sqrt 2)"
     assert (tmp_path / "people.png").read_bytes().startswith(b"\x89PNG")
 
 
