@@ -5,6 +5,7 @@ S samples.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,15 +38,17 @@ _LARGEST = 0.3
 class Recordings:
     """The files of a corpus: those below a subfolder named music…, effects… or noise… are background, the rest talk."""
 
-    def __init__(self, place: Path | Corpus | None, *, without: str = "", split: Split = "train") -> None:
+    def __init__(
+        self, place: Path | Corpus | None, *, without: str = "", split: Split = "train", made: bool = False
+    ) -> None:
         """Open a place, or take a corpus; files known to hold the word `without` are left out.
 
-        Those of no use are told in `skipped`.
+        Those of no use are told in `skipped`. `made`: made voices talk in it, not people.
 
         Raises Failure if a place is named that has no sound, or none without the word.
         """
         self.files: list[Path] = []
-        self.talk_files = self.sound_files = 0
+        self.talk_files = self.sound_files = self.made_files = 0
         self.skipped: tuple[str, ...] = ()
         self.corpus: Corpus | None = None
         if place is None:
@@ -63,12 +66,31 @@ class Recordings:
         talk = [each.path for each in spoken if not _is_background(each, place)]
         self.files = talk + background
         self.talk_files, self.sound_files = len(talk), len(background)
+        self.made_files = len(talk) if made else 0
         self.skipped = corpus.skipped
+
+    def joined_by(self, made: Recordings) -> Recordings:
+        """These and made talk."""
+        both = copy.copy(self)
+        both.files = [*self.talk, *made.talk, *self.background]
+        both.talk_files += made.talk_files
+        both.made_files += made.talk_files
+        return both
 
     @property
     def talk(self) -> list[Path]:
-        """The files of people talking."""
+        """The files of people talking, then of made voices."""
         return self.files[: self.talk_files]
+
+    @property
+    def made_talk(self) -> list[Path]:
+        """Of them, those of made voices."""
+        return self.files[self.talk_files - self.made_files : self.talk_files]
+
+    @property
+    def people(self) -> list[Path]:
+        """Of them, those of people."""
+        return self.files[: self.talk_files - self.made_files]
 
     @property
     def background(self) -> list[Path]:

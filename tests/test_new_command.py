@@ -16,7 +16,7 @@ import kws
 from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.cli import main, verdict
 from kws.cli.runs import recipe_of, recorded_talk, scene_validation
-from kws.cli.scenes import Material
+from kws.cli.scenes import Material, Wanted, open_material
 from kws.trunk import read_trunk
 from synth.bank import Bank
 from synth.casting import Brief
@@ -142,6 +142,33 @@ def test_without_recorded_talk_made_voices_talk(
     assert report["negatives"]["speech"] is None
 
 
+def test_made_voices_join_people_who_talk_too_little_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
+    many: dict[Split, dict[str, int]] = {"train": {"tone": 45}, "validation": {"tone": 25}, "test": {"tone": 25}}
+    monkeypatch.setattr("synth.made_talk._UTTERANCES", many)
+    (tmp_path / "own").mkdir()
+    for number in range(10):
+        write_audio(tmp_path / "own" / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
+    little = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
+    assert little.talk_is_made
+    assert little.recordings is not None
+    held_out = little.held_out["validation"]
+    assert (len(little.recordings.people), len(held_out.people), len(held_out.made_talk)) == (7, 2, 2)
+    assert kws_new(monkeypatch, "lantern", "--negatives", "own", "--steps", 2) == 0
+    assert "h of words strung together" in capsys.readouterr().out
+    report = json.loads((tmp_path / "lantern" / "report" / "report.json").read_text())
+    hours = {name: heard["hours"] for name, heard in report["negatives"]["classes"].items()}
+    assert 0 < hours["speech_held_out"] < hours["made_talk"]
+    evaluation = kws.load(tmp_path / "lantern" / "lantern.onnx").metadata["evaluation"]
+    assert evaluation["negatives"] == "synthetic speech"
+    monkeypatch.setattr("kws.cli.scenes.ENOUGH_H", 1 / 3600)
+    enough = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
+    assert not enough.talk_is_made
+    assert not enough.held_out["validation"].made_talk
+
+
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])
 def test_half_a_pronunciation_is_refused(
     said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -200,7 +227,7 @@ def test_the_doctor_only_tells(
 def test_talk_that_is_held_out_calibrates_and_too_little_is_joined_by_made_talk(
     enough_h: float, people: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kws.cli.runs._ENOUGH_H", enough_h)
+    monkeypatch.setattr("kws.cli.runs.ENOUGH_H", enough_h)
     for number in range(10):
         write_audio(tmp_path / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
     held_out = Recordings(parted(open_corpus(tmp_path)), split="validation")
@@ -218,7 +245,7 @@ def test_talk_that_is_held_out_calibrates_and_too_little_is_joined_by_made_talk(
 def test_recorded_talk_is_calibrated_on_beside_scenes_of_the_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kws.cli.runs._ENOUGH_H", 1 / 3600)
+    monkeypatch.setattr("kws.cli.runs.ENOUGH_H", 1 / 3600)
     for place in ("speech_en/a.flac", "speech_other/b.flac", "music/c.flac"):
         (tmp_path / "negatives" / place).parent.mkdir(parents=True)
         write_audio(tmp_path / "negatives" / place, np.full(RATE_HZ, 0.1, np.float32))

@@ -62,6 +62,15 @@ def test_an_excerpt_goes_on_with_the_files_that_follow_and_stays_among_its_like(
     assert np.array_equal(recordings.excerpt(1, 0.3, two_s), Recordings(talk).excerpt(1, 0.3, two_s))
 
 
+def test_made_talk_joins_talk_before_the_background(talk: Path) -> None:
+    whole = Recordings(talk)
+    made = Recordings(put(talk.parent / "made" / "5.wav", level(5)).parent, made=True)
+    both = whole.joined_by(made)
+    assert (both.people, both.made_talk, both.background) == (whole.talk, made.talk, whole.background)
+    assert told(both.excerpt(3, 0.0, RATE_HZ)) == [5, 1]
+    assert not whole.made_talk
+
+
 @settings(max_examples=30)
 @given(
     seconds=st.lists(st.floats(0.01, 2), min_size=1, max_size=4),

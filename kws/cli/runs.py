@@ -15,6 +15,7 @@ import click
 
 from kws.audio import read_audio
 from kws.cli.clips import Fed, Kitchen, SceneClips, recorded
+from kws.cli.scenes import ENOUGH_H
 from kws.cli.stages import Stages, stoppable
 from kws.errors import Failure
 from kws.events import audio_files, read_manifest
@@ -41,8 +42,6 @@ _TRIALS = 48
 """Utterances that the verdict hears in each condition."""
 _TALK_H = 5.0
 """Recorded talk that a threshold is calibrated on, and again that the verdict hears, at most."""
-_ENOUGH_H = 0.5
-"""With less recorded talk than this, made talk joins it."""
 _WHOLE_MINUTES = 15.0
 """A budget from which on nothing is made less of."""
 _LEAST = {"pool": 400, "fresh": 1, "scenes": 48, "trials": 24}
@@ -234,7 +233,7 @@ def scene_validation(
                     validation.utterances.append(Utterance(frames=frames, start_s=float(start_s), end_s=float(end_s)))
             bar.update(len(heard))
         add_talk(validation, [*talk, *(held_out.talk if held_out else ())], plan.effort.talk_h)
-        if validation.hours >= _ENOUGH_H or (validation.hours and material.talk_is_made):
+        if validation.hours >= ENOUGH_H or (validation.hours and material.talk_is_made):
             validation.spoken_by_people = bool(talk) or not material.talk_is_made
             bar.update(scenes)
             return validation

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from kws.audio import duration_s
 from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
 
@@ -25,6 +26,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_WORD = "activate"
 ENGLISH = "en-us"
+ENOUGH_H = 0.5
+"""Hours of people's talk that can be calibrated on."""
 _OWN_MADE = 200
 """Clips that further mouths make of the user's own, at most."""
 _PLACE = click.Path(path_type=Path)
@@ -159,7 +162,7 @@ class Material:
     held_out: dict[Split, Recordings] = field(default_factory=dict)
     """Of what was recorded, what nothing is trained on."""
     talk_is_made: bool = False
-    """Whether the recordings are talk of made voices instead of people's."""
+    """Whether made voices talk in the recordings as well, or alone, for people's talk is too little."""
 
     def stage(self, ranges: Ranges, split: Split = "train") -> Stage:
         """Scenes of a split; what the user recorded belongs to training alone."""
@@ -174,8 +177,8 @@ def open_material(
 ) -> Material:
     """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named.
 
-    With `hold_out`, some of the recorded negatives are kept from training. With `make_talk`, made voices talk where no
-    recorded negatives are named.
+    With `hold_out`, some of the recorded negatives are kept from training. With `make_talk`, made voices talk as well
+    where people talk too little in them to calibrate on, or none are named.
     """
     from synth.casting import further_mouths
     from synth.corpus import own_clips
@@ -188,9 +191,10 @@ def open_material(
     recorded = _recorded(wanted, hold_out=hold_out)
     banks = open_banks(wanted, workers, stages)
     talk_is_made = False
-    if make_talk and not recorded:
-        recorded = _made_talk(wanted, workers, stages or Stages(), hold_out=hold_out)
-        talk_is_made = bool(recorded)
+    if make_talk and not _talks_enough(recorded.get("validation" if hold_out else "train")):
+        made = _made_talk(wanted, workers, stages or Stages(), hold_out=hold_out)
+        joined = {split: recorded[split].joined_by(made[split]) for split in recorded.keys() & made.keys()}
+        recorded, talk_is_made = {**recorded, **made, **joined}, bool(made)
     recordings = recorded.pop("train", None)
     banks = (*banks, *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
@@ -201,6 +205,11 @@ def open_material(
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
         licences=tuple(dict.fromkeys([*spoken, *theirs])), held_out=recorded, talk_is_made=talk_is_made,
     )  # fmt: skip
+
+
+def _talks_enough(recordings: Recordings | None) -> bool:
+    """Whether people do."""
+    return sum(map(duration_s, recordings.people if recordings else ())) >= 3600 * ENOUGH_H
 
 
 def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
@@ -250,7 +259,7 @@ def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, hold_out: bool) 
             if path is not None:
                 spoken.append(Spoken(path=path, split=wanted_reels[number].split))
     corpus = Corpus(place=cache_folder(), recordings=tuple(sorted(spoken, key=lambda each: each.path)))
-    return {split: Recordings(corpus, split=split) for split in splits if corpus.of(split)}
+    return {split: Recordings(corpus, split=split, made=True) for split in splits if corpus.of(split)}
 
 
 def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:

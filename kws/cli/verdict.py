@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kws.audio import RATE_HZ, duration_s
+from kws.cli.scenes import ENOUGH_H
 from kws.errors import Failure
 from kws.files import make_folder, write_whole
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from synth.trials import Dataset
 
 _SEED = 1
-_ENOUGH_H = 0.5
-"""With less recorded talk held out than this, made talk is heard too."""
 _PEOPLE, _MADE, _BACKGROUND = "speech_held_out", "made_talk", "background_held_out"
 """Classes of negatives; only the first is human speech."""
 _ALIKE = "near_misses"
@@ -102,30 +101,31 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
     from synth.scene import Ranges
 
     held_out = material.held_out.get("test")
-    hours = _link(folder / "negatives", held_out, effort.talk_h, made=material.talk_is_made)
+    hours = _link(folder / "negatives", held_out, effort.talk_h)
     says = [_talk_told(material, hours)]
     try:
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it
         return Basis(voices=0, says="No voice is left here that it was not made with."), []
     voices, datasets = _said(stage, folder, held_out, effort)
-    few = hours < _ENOUGH_H and not (hours and material.talk_is_made)
+    few = hours[_PEOPLE] < ENOUGH_H and not hours[_MADE]
     if few and (talk := _talk(material, folder / "negatives" / _MADE, effort.scenes)):
         says.append(talk[0])
         datasets.append(talk[1])
     return Basis(voices=voices, says=" ".join(says)), datasets
 
 
-def _talk_told(material: Material, hours: float) -> str:
-    """What talk was heard, and how people's comes to be heard where there is none."""
+def _talk_told(material: Material, hours: Mapping[str, float]) -> str:
+    """What talk was heard, and how people's comes to be heard where there is little."""
     mend = "Give --negatives, and a part of its talk is held out for this."
-    if hours and material.talk_is_made:
-        return f"The made talk is {hours:.2f} h of words strung together, said by these voices and eSpeak's. {mend}"
-    if hours:
-        return f"{hours:.2f} h of the recorded talk were held out of training for this."
-    if material.recordings is None or material.talk_is_made:
-        return mend
-    return "Of --negatives nothing was held out for this: let kws evaluate hear other talk."
+    if hours[_PEOPLE]:
+        mend = f"{hours[_PEOPLE]:.2f} h of the recorded talk were held out of training for this."
+    elif material.recordings is not None and not material.talk_is_made:
+        mend = "Of --negatives nothing was held out for this: let kws evaluate hear other talk."
+    if hours[_MADE]:
+        made = f"The made talk is {hours[_MADE]:.2f} h of words strung together, said by these voices and eSpeak's."
+        return f"{made} {mend}"
+    return mend
 
 
 def _said(stage: Stage, folder: Path, held_out: Recordings | None, effort: Effort) -> tuple[int, list[Dataset]]:
@@ -182,22 +182,22 @@ def _talk(material: Material, folder: Path, scenes: int) -> tuple[str, Dataset] 
     return told, Dataset(folder=folder, takes=takes, fingerprint=digest(stage.fingerprint, _SEED, scenes))
 
 
-def _link(folder: Path, held_out: Recordings | None, most_h: float, *, made: bool) -> float:
-    """Link what is held out into its classes; hours of its talk."""
-    talk = _MADE if made else _PEOPLE
-    hours = {talk: 0.0, _BACKGROUND: 0.0}
-    for name in (_PEOPLE, *hours):
+def _link(folder: Path, held_out: Recordings | None, most_h: float) -> dict[str, float]:
+    """Link what is held out into its classes; the hours of each."""
+    found = {
+        _PEOPLE: held_out.people if held_out else [], _MADE: held_out.made_talk if held_out else [],
+        _BACKGROUND: held_out.background if held_out else [],
+    }  # fmt: skip
+    hours = dict.fromkeys(found, 0.0)
+    for name, paths in found.items():
         shutil.rmtree(folder / name, ignore_errors=True)
-    if held_out is None:
-        return 0.0
-    for name, paths in ((talk, held_out.talk), (_BACKGROUND, held_out.background)):
         for number, path in enumerate(paths):
             if hours[name] >= most_h:
                 break
             make_folder(folder / name)
             _lay(path.resolve(), folder / name / f"{number:04d}_{path.name}")
             hours[name] += duration_s(path) / 3600
-    return hours[talk]
+    return hours
 
 
 def _lay(path: Path, link: Path) -> None:
@@ -230,9 +230,8 @@ def told(report: Report, basis: Basis) -> Iterator[str]:
 def _plainly(report: Report) -> str:
     """What to expect, in one line."""
     parts = []
-    talk = (
-        next((one for one in report.negatives.classes if one.name != _BACKGROUND), None) if report.negatives else None
-    )
+    talks = [one for one in report.negatives.classes if one.name != _BACKGROUND] if report.negatives else []
+    talk = max(talks, key=lambda one: one.hours, default=None)
     too_often = talk is not None and talk.interval[0] > report.target_per_hour
     if report.positives:
         shares = dict(_by_condition(report.positives))
