@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.scenes import DEFAULT_WORD, Wanted, explained, open_material, scene_options
+from kws.cli.options import DEFAULT_WORD, scene_options
+from kws.cli.scenes import Wanted, explained, open_material
 from kws.errors import Misuse
 
 if TYPE_CHECKING:

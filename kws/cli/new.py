@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.scenes import Wanted, open_engines, open_material, run_options, scene_options
+from kws.cli.options import run_options, scene_options
+from kws.cli.scenes import Wanted, open_engines, open_material
 from kws.cli.stages import Budget, Stages, stoppable
 from kws.errors import Failure, Misuse
 

@@ -1,11 +1,10 @@
-"""What `kws generate`, `kws train` and `kws new` share: whose word is said how, by whom, over what."""
+"""The material of scenes: whose word is said how, by whom, over what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -22,75 +21,11 @@ if TYPE_CHECKING:
     from synth.stage import Stage
     from synth.voices import Engine, Saying, Split
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-DEFAULT_WORD = "activate"
 ENGLISH = "en-us"
 ENOUGH_H = 0.5
 """Hours of people's talk that can be calibrated on."""
 _OWN_MADE = 200
 """Clips that further mouths make of the user's own, at most."""
-_PLACE = click.Path(path_type=Path)
-_OPTIONS = (
-    click.option(
-        "--say", "says", multiple=True, metavar="TEXT",
-        help="How the word is said: a respelling (ack-tiv-ate) or phonemes between slashes (/ˈæktɪveɪt/). Repeat it "
-        "for several pronunciations; each counts as the word, and the word's own spelling only if it is named too.",
-    ),
-    click.option("--language", default=ENGLISH, show_default=True, help="Of the word: en-us, en, de, fr, es …"),
-    click.option(
-        "--bank", "banks", type=_PLACE, multiple=True, metavar="FOLDER",
-        help="A bank built before; may be repeated. Otherwise the engines that kws voices lists speak the word.",
-    ),
-    click.option("--kokoro", type=_PLACE, metavar="FOLDER", help="Kokoro's folder, if not in its usual place."),
-    click.option("--piper", type=_PLACE, multiple=True, metavar="FILE", help="A Piper voice (.onnx); may be repeated."),
-    click.option(
-        "--positives", type=_PLACE, metavar="PLACE",
-        help="Your own recordings of the word (kws record makes them): a folder, a manifest or Speech Commands.",
-    ),
-    click.option(
-        "--negatives", type=_PLACE, metavar="PLACE",
-        help="Recorded sound without the word, likewise; subfolders music…, effects… and noise… are background, the "
-        "rest is talk.",
-    ),
-    click.option(
-        "--preset", type=click.Choice(["quiet", "home", "hard"]), default="home", show_default=True,
-        help="How hard the scenes are.",
-    ),
-)  # fmt: skip
-
-
-_RUN_OPTIONS = (
-    click.option(
-        "--validation", "validation_folder", type=_PLACE, metavar="FOLDER",
-        help="positives/ and negatives/ that nothing was trained on, as scripts/build_sets makes them; "
-        "otherwise scenes are spoken by the bank's validation voices, for kws new also where there are no positives/.",
-    ),
-    click.option(
-        "--steps", type=click.IntRange(min=1), help="Batches to learn from.  [default: as the recipe says]"
-    ),
-    click.option(
-        "--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
-        help="False accepts an hour that the threshold is calibrated for.",
-    ),
-    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
-)  # fmt: skip
-
-
-def scene_options(command: Command) -> Command:
-    """Give a command the options that `Wanted` is made from."""
-    return _with(_OPTIONS, command)
-
-
-def run_options(command: Command) -> Command:
-    """Give a command the options of a training run."""
-    return _with(_RUN_OPTIONS, command)
-
-
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.scenes import DEFAULT_WORD, Material, Wanted, open_material, run_options, scene_options
+from kws.cli.options import DEFAULT_WORD, run_options, scene_options
+from kws.cli.scenes import Material, Wanted, open_material
 from kws.errors import Failure, Misuse
 from kws.events import read_manifest
 
