@@ -49,38 +49,34 @@ def export(path: Path, net: Net, word: str, decision: Decision, about: dict[str,
 def _graph(net: Net) -> onnx.GraphProto:
     shape, bands = net.shape, net.front_end.bands
     states = [f"gru_{number}" for number in range(shape.members * shape.layers)]
-    constants = {
-        "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
-        "one": np.array([1]), "far": np.array([np.iinfo(np.int64).max]),
-        "share": np.array(shape.floor_share, np.float32),
-        "silence": np.zeros((1, 1), np.float32), "minus_one": np.array([-1]), "two": np.array([2]),
-    }  # fmt: skip
-    nodes = [
-        *_floor_nodes(shape.loud_frames(net.front_end)),
-        helper.make_node("Concat", ["conv", "floored"], ["window"], axis=1),
-        helper.make_node("Shape", ["window"], ["width"], start=1, end=2),
-        helper.make_node("Sub", ["width", "kernel"], ["spare"]),
-        helper.make_node("Add", ["spare", "stride"], ["reach"]),
-        helper.make_node("Div", ["reach", "stride"], ["whole"]),
-        helper.make_node("Max", ["whole", "zero"], ["steps"]),
-        helper.make_node("Mul", ["steps", "stride"], ["used"]),
-        helper.make_node("Slice", ["window", "used", "far", "one"], ["conv_out"]),
-        helper.make_node("Greater", ["steps", "zero"], ["any_step"]),
-        helper.make_node("Squeeze", ["any_step"], ["any"]),
-        helper.make_node(
-            "If", ["any"], ["scores", *(f"{name}_out" for name in states)],
-            then_branch=_step_branch(net, states), else_branch=_idle_branch(net, states),
-        ),
-    ]  # fmt: skip
-    state: dict[str, list[int | str]] = {"loud": [1, shape.loud_frames(net.front_end) - 1], "conv": [1, "kept", bands]}
-    state |= {name: [1, 1, shape.hidden] for name in states}
+    kept, weights = _halved(_weights(net, states))
+    sizes: dict[str, list[int | str]] = {"loud": [1, shape.loud_frames(net.front_end) - 1], "conv": [1, "kept", bands]}
+    sizes |= {name: [1, 1, shape.hidden] for name in states}
     return helper.make_graph(
-        nodes,
+        [
+            *weights,
+            *_floor_nodes(shape.loud_frames(net.front_end)),
+            *_window_nodes(),
+            *_step_nodes(net, states),
+            *_choice_nodes(states),
+        ],
         "activate_kws",
-        [_value("frames", [1, "T", bands]), *(_value(name, sizes) for name, sizes in state.items())],
-        [_value("scores", [1, "N"]), *(_value(f"{name}_out", _renamed(sizes)) for name, sizes in state.items())],
-        [_constant(name, value) for name, value in constants.items()],
+        [_value("frames", [1, "T", bands]), *(_value(name, size) for name, size in sizes.items())],
+        [_value("scores", [1, "N"]), *(_value(f"{name}_out", _renamed(size)) for name, size in sizes.items())],
+        [_constant(name, value) for name, value in {**_numbers(net), **kept}.items()],
     )
+
+
+def _numbers(net: Net) -> dict[str, NDArray[Any]]:
+    """Sizes and axes."""
+    shape = net.shape
+    return {
+        "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
+        "one": np.array([1]), "two": np.array([2]), "three": np.array([3]), "minus_one": np.array([-1]),
+        "far": np.array([np.iinfo(np.int64).max]), "row": np.array([1, -1]),
+        "share": np.array(shape.floor_share, np.float32), "silence": np.zeros((1, 1), np.float32),
+        "blank": np.zeros((1, shape.kernel, net.front_end.bands), np.float32),
+    }  # fmt: skip
 
 
 def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
@@ -102,20 +98,33 @@ def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
     ]
 
 
-def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
+def _window_nodes() -> list[onnx.NodeProto]:
+    """The frames under the convolution, how many steps they give, and what is kept of them.
+
+    Blank frames stand behind them where they give no step, since a GRU wants one: `_choice_nodes` forgets it.
+    """
+    return [
+        helper.make_node("Concat", ["conv", "floored"], ["window"], axis=1),
+        helper.make_node("Shape", ["window"], ["width"], start=1, end=2),
+        helper.make_node("Sub", ["width", "kernel"], ["spare"]),
+        helper.make_node("Add", ["spare", "stride"], ["reach"]),
+        helper.make_node("Div", ["reach", "stride"], ["whole"]),
+        helper.make_node("Max", ["whole", "zero"], ["steps"]),
+        helper.make_node("Mul", ["steps", "stride"], ["used"]),
+        helper.make_node("Slice", ["window", "used", "far", "one"], ["conv_out"]),
+        helper.make_node("Min", ["width", "kernel"], ["there"]),
+        helper.make_node("Slice", ["blank", "there", "far", "one"], ["lacking"]),
+        helper.make_node("Concat", ["window", "lacking"], ["filled"], axis=1),
+    ]
+
+
+def _step_nodes(net: Net, states: list[str]) -> list[onnx.NodeProto]:
     """Convolution with the batch norm folded in, GRU layers, head."""
-    kernels, biases = zip(*(_folded_convolution(member) for member in net.nets), strict=True)
-    heads = [_array(member.head.weight).T / len(kernels) for member in net.nets]
-    constants = {
-        "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases), "unit": np.array([1]),
-        "last": np.array([3]), "head_w": np.concatenate(heads), "row": np.array([1, -1]),
-        "head_b": np.mean([_array(member.head.bias) for member in net.nets], axis=0),
-    }  # fmt: skip
     firsts = [f"layer_{number}" for number in range(0, len(states), net.shape.layers)]
     nodes = [
-        helper.make_node("Unsqueeze", ["window", "unit"], ["image"]),
+        helper.make_node("Unsqueeze", ["filled", "one"], ["image"]),
         helper.make_node("Conv", ["image", "conv_w", "conv_b"], ["columns"], strides=[net.shape.stride, 1]),
-        helper.make_node("Squeeze", ["columns", "last"], ["channels"]),
+        helper.make_node("Squeeze", ["columns", "three"], ["channels"]),
         helper.make_node("Relu", ["channels"], ["active"]),
         helper.make_node("Transpose", ["active"], ["turned"], perm=[2, 0, 1]),
         helper.make_node("Split", ["turned"], firsts, axis=2),
@@ -126,36 +135,52 @@ def _step_branch(net: Net, states: list[str]) -> onnx.GraphProto:
         top = layer == net.shape.layers - 1
         above = f"top_{member}" if top else f"layer_{number + 1}"
         tops += [above] if top else []
-        weights = _gru_weights(net.nets[member].gru, layer)
-        constants |= {f"{name}_{part}": weight for part, weight in weights.items()}
         nodes += [
             helper.make_node(
                 "GRU", [f"layer_{number}", f"{name}_w", f"{name}_r", f"{name}_b", "", name],
                 [f"heard_{number}", f"{name}_then"], hidden_size=net.shape.hidden, linear_before_reset=1,
             ),
-            helper.make_node("Squeeze", [f"heard_{number}", "unit"], [above]),
+            helper.make_node("Squeeze", [f"heard_{number}", "one"], [above]),
         ]  # fmt: skip
-    nodes += [
+    return [
+        *nodes,
         helper.make_node("Concat", tops, ["beside"], axis=2),
         helper.make_node("MatMul", ["beside", "head_w"], ["product"]),
         helper.make_node("Add", ["product", "head_b"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
         helper.make_node("Reshape", ["probabilities", "row"], ["scores_then"]),
     ]
-    outputs = [_value("scores_then", [1, "N"]), *(_value(f"{name}_then", [1, 1, net.shape.hidden]) for name in states)]
-    halves = [name for name, value in constants.items() if value.dtype == np.float32 and value.ndim > 1]
-    kept = [_constant(name, value) for name, value in constants.items() if name not in halves]
-    kept += [_constant(f"{name}_half", constants[name].astype(np.float16)) for name in halves]
-    widen = [helper.make_node("Cast", [f"{name}_half"], [name], to=_FLOAT) for name in halves]
-    return helper.make_graph([*widen, *nodes], "step", [], outputs, kept)
 
 
-def _idle_branch(net: Net, states: list[str]) -> onnx.GraphProto:
-    """No whole step yet: no score, the state as it was."""
-    nodes = [helper.make_node("Identity", [name], [f"{name}_else"]) for name in states]
-    nodes.append(helper.make_node("Identity", ["none"], ["scores_else"]))
-    outputs = [_value("scores_else", [1, "N"]), *(_value(f"{name}_else", [1, 1, net.shape.hidden]) for name in states)]
-    return helper.make_graph(nodes, "idle", [], outputs, [_constant("none", np.zeros((1, 0), np.float32))])
+def _choice_nodes(states: list[str]) -> list[onnx.NodeProto]:
+    """As many scores as there are whole steps; without any, the state as it was."""
+    return [
+        helper.make_node("Slice", ["scores_then", "zero", "steps", "one"], ["scores"]),
+        helper.make_node("Greater", ["steps", "zero"], ["any"]),
+        *(helper.make_node("Where", ["any", f"{name}_then", name], [f"{name}_out"]) for name in states),
+    ]
+
+
+def _weights(net: Net, states: list[str]) -> dict[str, NDArray[Any]]:
+    kernels, biases = zip(*(_folded_convolution(member) for member in net.nets), strict=True)
+    weights = {
+        "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases),
+        "head_w": np.concatenate([_array(member.head.weight).T / len(kernels) for member in net.nets]),
+        "head_b": np.mean([_array(member.head.bias) for member in net.nets], axis=0),
+    }  # fmt: skip
+    for number, name in enumerate(states):
+        member, layer = divmod(number, net.shape.layers)
+        gates = _gru_weights(net.nets[member].gru, layer)
+        weights |= {f"{name}_{part}": weight for part, weight in gates.items()}
+    return weights
+
+
+def _halved(weights: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], list[onnx.NodeProto]]:
+    """The weights as they lie in the file, matrices in half precision, and the nodes that widen those."""
+    matrices = [name for name, value in weights.items() if value.ndim > 1]
+    kept = {name: value for name, value in weights.items() if name not in matrices}
+    kept |= {f"{name}_half": weights[name].astype(np.float16) for name in matrices}
+    return kept, [helper.make_node("Cast", [f"{name}_half"], [name], to=_FLOAT) for name in matrices]
 
 
 def _folded_convolution(net: Member) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

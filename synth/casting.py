@@ -63,6 +63,13 @@ class Brief:
         """Of the word."""
         return self.sayings[0].language
 
+    def drafted(self) -> Brief:
+        """The same word said about a third as often, for who is in a hurry."""
+        return replace(
+            self, neural=self.neural * 3 // 10, made=self.made // 2, held_out=self.held_out // 2, takes=1,
+            made_negatives=self.made_negatives // 2,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:

@@ -111,7 +111,7 @@ def test_the_server_describes_its_words(tiny_detector_path: Path) -> None:
         (program,) = Info.from_event(event).wake
         assert program.installed
         assert [(model.name, model.phrase, model.languages, model.installed) for model in program.models] == [
-            ("activate", "activate", ["en"], True),
+            ("activate", "activate", ["en-us"], True),
             ("test", "test", ["en"], True),
         ]
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _SAMPLES = 3
 """Played for each pronunciation."""
+_DRAFT_MINUTES = 5.0
+"""A budget below which a new word is said less often."""
 
 
 _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
@@ -39,7 +41,7 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
-    help="Make do with so many once the word is spoken; 3 give a draft.  [default: as long as the recipe takes]",
+    help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  [default: as long as the recipe takes]",
 )
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
@@ -54,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 
     if budget and steps:
         raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
-    wanted = Wanted(word=word, **scenes)
+    wanted = Wanted(word=word, draft=budget is not None and budget < _DRAFT_MINUTES, **scenes)
     if doctor:
         click.echo(diagnosed(wanted))
         return

@@ -41,6 +41,8 @@ class Wanted:
     positives: Path | None = None
     negatives: Path | None = None
     preset: str = "home"
+    draft: bool = False
+    """Whether a bank in which the word is said less often will do."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "word", " ".join(self.word.split()))
@@ -247,10 +249,11 @@ def speak_bank(wanted: Wanted, workers: int, stages: Stages | None = None) -> Pa
     from synth.casting import Studio, bank_name, build_bank
     from synth.espeak import Espeak
 
-    engines, brief = open_engines(wanted), brief_of(wanted)
-    folder = cache_folder() / "banks" / bank_name(brief, engines)
-    if (folder / INDEX).is_file():
-        return folder
+    engines, briefs = open_engines(wanted), [brief_of(replace(wanted, draft=False)), brief_of(wanted)]
+    for brief in briefs:
+        folder = cache_folder() / "banks" / bank_name(brief, engines)
+        if (folder / INDEX).is_file():
+            return folder
     doing, bar = "", None
     studio = Studio(engines=engines, transcribe=Espeak().phonemes, workers=workers)
     for progress in build_bank(folder, brief, studio):
@@ -271,7 +274,8 @@ def brief_of(wanted: Wanted) -> Brief:
     """What bank the word needs."""
     from synth.casting import Brief
 
-    return Brief(word=wanted.word, sayings=wanted.sayings)
+    brief = Brief(word=wanted.word, sayings=wanted.sayings)
+    return brief.drafted() if wanted.draft else brief
 
 
 def explained(wanted: Wanted) -> str:
