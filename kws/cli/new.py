@@ -41,7 +41,8 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MINUTES",
-    help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  [default: as long as the recipe takes]",
+    help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  "
+    "[default: as long as the recipe takes]",
 )
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
