@@ -112,6 +112,15 @@ def test_a_stop_keeps_what_was_trained_and_the_same_command_goes_on(
     trainer.lines.clear()
     assert script.check(asked, trainer, tmp_path / "doctor.json") == 0
     assert [line[line.index("new") + 1] for line in trainer.lines] == PHRASES[2:]
+    page = (tmp_path / "doctor.md").read_text()
+    trainer.lines.clear()
+    asked.folder = tmp_path / "another machine"
+    assert script.check(asked, trainer, tmp_path / "doctor.json") == 0
+    assert (tmp_path / "doctor.md").read_text() == page
+    assert trainer.lines == []
+    asked.budget = 4.0
+    assert script.check(asked, trainer, tmp_path / "doctor.json") == 0
+    assert [line[line.index("new") + 1] for line in trainer.lines] == PHRASES
 
 
 def test_a_command_that_fails_is_named(script: ModuleType, trainer: Trainer, asked: argparse.Namespace) -> None:

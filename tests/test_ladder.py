@@ -75,10 +75,10 @@ def test_a_rung_is_trained_measured_and_not_measured_again(folder: Path) -> None
 
 
 def test_the_report_tells_means_the_factor_to_the_recipe_and_between_seeds_and_draws_it(tmp_path: Path) -> None:
-    def line(rung: str, word: str, seed: int, people: float) -> str:
+    def line(rung: str, word: str, seed: int, people: float, **scale: int) -> str:
         missed = {"people": {"clean": [people] * 6, "far": [2 * people] * 6}, "synthetic": {"clean": [0.01] * 6}}
         which = {"word": word, "rung": rung, "seed": seed, "steps": 10, "members": 1, "clips": 6}
-        return json.dumps({**which, "without": None, "voices": None, "missed": missed}) + "\n"
+        return json.dumps({**which, "without": None, "voices": None, "missed": missed} | scale) + "\n"
 
     lines = [line("recipe", "go", 1, 0.1), line("recipe", "go", 2, 0.2), line("recipe", "stay", 1, 0.1)]
     lines += [line("trio", "go", 1, 0.05), line("trio", "stay", 1, 0.1)]
@@ -92,6 +92,14 @@ def test_the_report_tells_means_the_factor_to_the_recipe_and_between_seeds_and_d
     assert second.endswith("| 0.71 |"), "half as many and as many: the square root of a half"
     assert "vary by a factor of 1.63" in done.stdout, "one doubles: exp(log 2 / sqrt 2)"
     assert (tmp_path / "people.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "scale.png").exists(), "nothing was scaled"
+    lines += [line("recipe", "go", 1, 0.2, clips=3), line("recipe", "stay", 1, 0.3, clips=3)]
+    lines += [line("recipe", word, 1, 0.4, voices=voices) for word in ("go", "stay") for voices in (2, 4)]
+    (tmp_path / "results.jsonl").write_text("".join(lines), encoding="utf-8")
+    done = run("ladder", str(tmp_path), "report")
+    assert done.stdout.splitlines()[6].startswith("| as it is; 3 scenes, 10 steps |")
+    assert done.stdout.splitlines()[6].endswith("| 2.45 |"), "twice and three times as many: the root of six"
+    assert (tmp_path / "scale.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

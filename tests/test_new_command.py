@@ -16,9 +16,9 @@ import kws
 from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.cli import main, verdict
 from kws.cli.runs import recipe_of, recorded_talk, scene_validation
-from kws.cli.scenes import Material, Wanted, open_material
+from kws.cli.scenes import Material, Wanted, open_material, speak_bank
 from kws.trunk import read_trunk
-from synth.bank import Bank
+from synth.bank import Bank, read_bank
 from synth.casting import Brief
 from synth.conditions import CONDITIONS
 from synth.corpus import open_corpus
@@ -112,6 +112,22 @@ def test_your_own_recordings_join_in(
     assert "recordings in mine: as their makers allow" in licences
 
 
+def test_a_draft_says_the_word_less_often_unless_the_whole_bank_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def brief(wanted: Wanted) -> Brief:
+        few = {"neural": 10, "made": 4, "held_out": 2, "takes": 1, "made_negatives": 2}
+        whole = Brief(word=wanted.word, sayings=wanted.sayings, amounts=FEW, **few)
+        return whole.drafted() if wanted.draft else whole
+
+    def said(folder: Path) -> int:
+        return len(read_bank(folder).select("train", "positive"))
+
+    monkeypatch.setattr("kws.cli.scenes.brief_of", brief)
+    draft = speak_bank(Wanted(word="lantern", draft=True), 1)
+    whole = speak_bank(Wanted(word="lantern"), 1)
+    assert (said(draft), said(whole)) == (3 + 2, 10 + 4)
+    assert speak_bank(Wanted(word="lantern", draft=True), 1) == whole
+
+
 def test_listening_first_writes_samples_of_each_pronunciation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,7 +158,7 @@ def test_without_recorded_talk_made_voices_talk(
     assert report["negatives"]["speech"] is None
 
 
-def test_made_voices_join_people_who_talk_too_little_and_no_others(
+def test_made_voices_join_training_and_are_calibrated_on_where_people_talk_too_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
@@ -167,6 +183,8 @@ def test_made_voices_join_people_who_talk_too_little_and_no_others(
     enough = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
     assert not enough.talk_is_made
     assert not enough.held_out["validation"].made_talk
+    assert enough.recordings is not None
+    assert (len(enough.recordings.people), len(enough.recordings.made_talk)) == (7, 3), "it is learnt from all the same"
 
 
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])
