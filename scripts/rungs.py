@@ -224,12 +224,10 @@ LEFT_OUT: dict[str, Callable[[Ranges], Ranges]] = {
     "parts": lambda ranges: replace(ranges, partial=0.0, swapped=0.0),
     "long": lambda ranges: replace(ranges, recorded=0.0),
     "raised": lambda ranges: replace(ranges, raised=0.0),
-    "made-talk": lambda ranges: ranges,
     "mouths": lambda ranges: ranges,
     "near-misses": lambda ranges: replace(ranges, partial=0.0, swapped=0.0),
 }
-"""Ingredients. "long": stretches of nothing but recorded talk, music and effects; "raised": such talk in raised voices;
-"made-talk": made voices that talk beside it.
+"""Ingredients. "long": stretches of nothing but recorded talk, music and effects; "raised": such talk in raised voices.
 """
 
 

@@ -158,7 +158,7 @@ def test_without_recorded_talk_made_voices_talk(
     assert report["negatives"]["speech"] is None
 
 
-def test_made_voices_join_training_and_are_calibrated_on_where_people_talk_too_little(
+def test_made_voices_join_people_who_talk_too_little_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
@@ -183,8 +183,6 @@ def test_made_voices_join_training_and_are_calibrated_on_where_people_talk_too_l
     enough = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
     assert not enough.talk_is_made
     assert not enough.held_out["validation"].made_talk
-    assert enough.recordings is not None
-    assert (len(enough.recordings.people), len(enough.recordings.made_talk)) == (7, 3), "it is learnt from all the same"
 
 
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])

@@ -114,8 +114,8 @@ def open_material(
 ) -> Material:
     """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named.
 
-    With `hold_out`, some of the recorded negatives are kept from training. With `make_talk`, made voices talk as well:
-    in training always, in what is held out where people talk too little in it to calibrate on, or none are named.
+    With `hold_out`, some of the recorded negatives are kept from training. With `make_talk`, made voices talk as well
+    where people talk too little in them to calibrate on, or none are named.
     """
     from synth.casting import further_mouths
     from synth.corpus import own_clips
@@ -127,11 +127,11 @@ def open_material(
         own += further_mouths(own, min(_OWN_MADE, 6 * len(own)), seed=0)
     recorded = _recorded(wanted, hold_out=hold_out)
     banks = open_banks(wanted, workers, stages)
-    talk_is_made = make_talk and not _talks_enough(recorded.get("validation" if hold_out else "train"))
-    if make_talk:
-        made = _made_talk(wanted, workers, stages or Stages(), held_out=talk_is_made and hold_out)
+    talk_is_made = False
+    if make_talk and not _talks_enough(recorded.get("validation" if hold_out else "train")):
+        made = _made_talk(wanted, workers, stages or Stages(), hold_out=hold_out)
         joined = {split: recorded[split].joined_by(made[split]) for split in recorded.keys() & made.keys()}
-        recorded, talk_is_made = {**recorded, **made, **joined}, talk_is_made and bool(made)
+        recorded, talk_is_made = {**recorded, **made, **joined}, bool(made)
     recordings = recorded.pop("train", None)
     banks = (*banks, *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
@@ -169,11 +169,8 @@ def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
     }
 
 
-def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, held_out: bool) -> dict[Split, Recordings]:
-    """Made talk to train on, and with `held_out` of the other splits, spoken now unless the cache holds it.
-
-    A stop loses no reel. There is nothing without an engine.
-    """
+def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, hold_out: bool) -> dict[Split, Recordings]:
+    """Made talk by split, spoken now unless the cache holds it; a stop loses no reel. Nothing without an engine."""
     from kws.files import cache_folder
     from synth.corpus import Corpus, Spoken
     from synth.crew import work
@@ -185,7 +182,7 @@ def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, held_out: bool) 
         engines = open_engines(wanted)
     except Failure:  # the word's bank was spoken before, or lies in the package
         return {}
-    splits: tuple[Split, ...] = get_args(Split) if held_out else ("train",)
+    splits: tuple[Split, ...] = get_args(Split) if hold_out else ("train",)
     wanted_reels = [
         reel for split in splits for reel in reels(engines, wanted.language, split) if not reel.holds(wanted.word)
     ]
