@@ -76,7 +76,7 @@ class Shape(_Record):
     """Frames from one step to the next."""
     hidden: int = 96
     layers: int = 2
-    members: int = 3
+    members: int = 2
     """Nets of these sizes that listen side by side; their logits are averaged."""
     floor_db: float = 25.0
     """What lies so far below the loudest frame of late is drowned, as by noise: it differs more between rooms, devices

@@ -30,6 +30,9 @@ for twice as many; twice the scores averaged lower it by 1. What detectors neede
 what those did that learnt from made talk (scripts/lab/LOG.md, ninth and tenth session).
 """
 
+_TAIL = 8
+"""Highest false accepts that a line is laid through, where fewer are to be allowed."""
+
 Scores = NDArray[np.float32]
 
 
@@ -195,6 +198,8 @@ class Choice:
     false_accepts_per_hour: float
     frr: float | None
     """Share of utterances missed there; None where there were none."""
+    reached: bool = True
+    """Whether any threshold reaches the target."""
     caveat: str = ""
     """What the hours heard do not support, in one sentence; empty if they support the target."""
 
@@ -211,15 +216,46 @@ def least_threshold(target_per_hour: float, smoothing: int, *, spoken_by_people:
     return 1 / (1 + math.exp(-logit))
 
 
-def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0.0) -> Choice:
+def tail_threshold(det: Det, target_per_hour: float) -> float:
+    """Where a line through the highest false accepts reaches the target; 0 where there are none.
+
+    The single false accept that a count would stop at is drawn by lot. So each of the highest eight foretells the
+    logit, which falls by so much for each doubling of their rate, and they weigh as their ranks do.
+    """
+    counts, thresholds = np.asarray(det.false_accepts), np.asarray(det.thresholds)
+    ranks = np.arange(1, min(_TAIL, counts.max(initial=0)) + 1)
+    if len(ranks) == 0:
+        return 0.0
+    highest = np.array([thresholds[counts >= rank].max() for rank in ranks])
+    rarer = np.log2((ranks - 0.5) / (det.hours * target_per_hour))
+    logit = np.average(np.log(highest / (1 - highest)) + _SLOPE * rarer, weights=ranks)
+    return float(1 / (1 + np.exp(-logit)))
+
+
+def choose_threshold(det: Det, target_per_hour: float = 0.5) -> Choice:
     """The lowest threshold with at most so many false accepts per hour; where none has, the highest and a caveat.
 
-    Never below `least`. To be chosen on a validation split, never on the one reported. Raises ValueError if no hours
-    were heard.
+    To be chosen on a validation split, never on the one reported. Raises ValueError if no hours were heard.
     """
+    return _lowest(det, target_per_hour, det.hours * target_per_hour)
+
+
+def calibrated_threshold(det: Det, target_per_hour: float, smoothing: int, *, spoken_by_people: bool) -> Choice:
+    """As `choose_threshold`, but not below `least_threshold` with so many scores averaged; and where the target allows
+    so few false accepts that their count says little, not below `tail_threshold` instead of by that count.
+    """
+    least = least_threshold(target_per_hour, smoothing, spoken_by_people=spoken_by_people)
+    allowed = det.hours * target_per_hour
+    if 0 < allowed < _TAIL:
+        least, allowed = max(least, tail_threshold(det, target_per_hour)), _TAIL
+    return _lowest(det, target_per_hour, allowed, least)
+
+
+def _lowest(det: Det, target_per_hour: float, allowed: float, least: float = 0.0) -> Choice:
+    """The lowest threshold from `least` on with at most so many false accepts in all hours."""
     if det.hours <= 0:
         raise ValueError("a threshold for false accepts per hour needs hours of speech without the word")
-    met = np.flatnonzero((det.false_accepts_per_hour <= target_per_hour) & (np.asarray(det.thresholds) >= least))
+    met = np.flatnonzero((np.asarray(det.false_accepts) <= allowed + 1e-9) & (np.asarray(det.thresholds) >= least))
     at = int(met[0]) if len(met) else len(det.thresholds) - 1
     caveat = ""
     if not len(met):
@@ -227,21 +263,16 @@ def choose_threshold(det: Det, target_per_hour: float = 0.5, *, least: float = 0
     elif det.hours * target_per_hour < 3:
         caveat = (
             f"{det.hours:.2f} h of speech are too few for {target_per_hour:g} per hour: "
-            f"none heard in them only shows fewer than {round_up(poisson_interval(0, det.hours)[1]):g}"
+            f"none heard in them would only show fewer than {round_up(poisson_interval(0, det.hours)[1]):g}"
         )
     return Choice(
         target_per_hour=target_per_hour,
         threshold=det.thresholds[at],
         false_accepts_per_hour=float(det.false_accepts_per_hour[at]),
         frr=float(det.frr[at]) if det.utterances else None,
+        reached=bool(len(met)),
         caveat=caveat,
     )
-
-
-def calibrated_threshold(det: Det, target_per_hour: float, smoothing: int, *, spoken_by_people: bool) -> Choice:
-    """As `choose_threshold`, not below `least_threshold` with so many scores averaged."""
-    least = least_threshold(target_per_hour, smoothing, spoken_by_people=spoken_by_people)
-    return choose_threshold(det, target_per_hour, least=least)
 
 
 def _counts(shares: Sequence[float], of: float) -> tuple[int, ...]:

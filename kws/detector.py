@@ -205,7 +205,7 @@ def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
         raise Failure(
             f"{path} tells no false accepts by threshold, so a target means nothing: give a threshold."
         ) from error
-    if choice.false_accepts_per_hour > target_fa:
+    if not choice.reached:
         raise Failure(
             f"{path} does not reach {target_fa:g} false accepts per hour at any threshold: allow at least "
             f"{round_up(choice.false_accepts_per_hour):g}."

@@ -3,8 +3,8 @@
 The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames
 are ours to promise.
 
-Format 1: inputs `frames` (1, T, M), `loud` (1, W - 1), `conv` (1, frames kept, M) and `gru_0` .. (1, 1, H), one for
-each layer of each member; outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free
+Format 1: inputs `frames` (1, T, M), `loud` (1, 1, W - 1, 1), `conv` (1, 1, frames kept, M) and `gru` (P * L, 1, H), the
+layers of each member in turn; outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free
 size taken as 0. Matrices lie in half precision in the file; the runtime computes with floats.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from kws.config import Decision
+from kws.config import Decision, Shape
 from kws.detector import FORMAT_VERSION
 from kws.features import LogMel
 from kws.files import write_whole
@@ -48,17 +48,20 @@ def export(path: Path, net: Net, word: str, decision: Decision, about: dict[str,
 
 def _graph(net: Net) -> onnx.GraphProto:
     shape, bands = net.shape, net.front_end.bands
-    states = [f"gru_{number}" for number in range(shape.members * shape.layers)]
-    kept, weights = _halved(_weights(net, states))
-    sizes: dict[str, list[int | str]] = {"loud": [1, shape.loud_frames(net.front_end) - 1], "conv": [1, "kept", bands]}
-    sizes |= {name: [1, 1, shape.hidden] for name in states}
+    numbers = range(shape.members * shape.layers)
+    kept, weights = _halved(_weights(net))
+    sizes: dict[str, list[int | str]] = {
+        "loud": [1, 1, shape.loud_frames(net.front_end) - 1, 1], "conv": [1, 1, "kept", bands],
+        "gru": [len(numbers), 1, shape.hidden],
+    }  # fmt: skip
     return helper.make_graph(
         [
             *weights,
             *_floor_nodes(shape.loud_frames(net.front_end)),
             *_window_nodes(),
-            *_step_nodes(net, states),
-            *_choice_nodes(states),
+            *_convolution_nodes(shape),
+            *(node for number in numbers for node in _layer_nodes(number, shape)),
+            *_score_nodes(shape),
         ],
         "activate_kws",
         [_value("frames", [1, "T", bands]), *(_value(name, size) for name, size in sizes.items())],
@@ -71,107 +74,106 @@ def _numbers(net: Net) -> dict[str, NDArray[Any]]:
     """Sizes and axes."""
     shape = net.shape
     return {
-        "kernel": np.array([shape.kernel]), "stride": np.array([shape.stride]), "zero": np.array([0]),
+        "stride": np.array([shape.stride]), "overlap": np.array([shape.kernel - shape.stride]), "zero": np.array([0]),
         "one": np.array([1]), "two": np.array([2]), "three": np.array([3]), "minus_one": np.array([-1]),
-        "far": np.array([np.iinfo(np.int64).max]), "row": np.array([1, -1]),
-        "share": np.array(shape.floor_share, np.float32), "silence": np.zeros((1, 1), np.float32),
-        "blank": np.zeros((1, shape.kernel, net.front_end.bands), np.float32),
+        "ahead": np.array([1 - shape.loud_frames(net.front_end)]), "far": np.array([np.iinfo(np.int64).max]),
+        "row": np.array([1, -1]), "share": np.array(shape.floor_share, np.float32),
     }  # fmt: skip
 
 
 def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
-    """The floor under the frames; one frame of silence more, since no frame at all must give none."""
+    """The floor under the frames; the loudest is sought once more than asked, since no frame at all must give none."""
     return [
-        helper.make_node("Exp", ["frames"], ["power"]),
-        helper.make_node("ReduceMean", ["power"], ["loudness"], axes=[2], keepdims=0),
-        helper.make_node("Concat", ["loud", "loudness"], ["track"], axis=1),
-        helper.make_node("Shape", ["frames"], ["given"], start=1, end=2),
-        helper.make_node("Slice", ["track", "given", "far", "one"], ["loud_out"]),
-        helper.make_node("Concat", ["track", "silence"], ["longer"], axis=1),
-        helper.make_node("Unsqueeze", ["longer", "one"], ["channel"]),
-        helper.make_node("MaxPool", ["channel"], ["pooled"], kernel_shape=[loud_frames]),
+        helper.make_node("Unsqueeze", ["frames", "one"], ["image"]),
+        helper.make_node("Exp", ["image"], ["power"]),
+        helper.make_node("ReduceMean", ["power"], ["loudness"], axes=[3]),
+        helper.make_node("Concat", ["loud", "loudness"], ["track"], axis=2),
+        helper.make_node("Slice", ["track", "ahead", "far", "two"], ["loud_out"]),
+        helper.make_node("MaxPool", ["track"], ["pooled"], kernel_shape=[loud_frames, 1], pads=[0, 0, 1, 0]),
         helper.make_node("Slice", ["pooled", "zero", "minus_one", "two"], ["loudest"]),
-        helper.make_node("Transpose", ["loudest"], ["column"], perm=[0, 2, 1]),
-        helper.make_node("Mul", ["column", "share"], ["floor"]),
+        helper.make_node("Mul", ["loudest", "share"], ["floor"]),
         helper.make_node("Add", ["power", "floor"], ["sum"]),
         helper.make_node("Log", ["sum"], ["floored"]),
     ]
 
 
 def _window_nodes() -> list[onnx.NodeProto]:
-    """The frames under the convolution, how many steps they give, and what is kept of them.
-
-    Blank frames stand behind them where they give no step, since a GRU wants one: `_choice_nodes` forgets it.
-    """
+    """The frames under the convolution, how many steps they give, and what is kept of them."""
     return [
-        helper.make_node("Concat", ["conv", "floored"], ["window"], axis=1),
-        helper.make_node("Shape", ["window"], ["width"], start=1, end=2),
-        helper.make_node("Sub", ["width", "kernel"], ["spare"]),
-        helper.make_node("Add", ["spare", "stride"], ["reach"]),
+        helper.make_node("Concat", ["conv", "floored"], ["window"], axis=2),
+        helper.make_node("Shape", ["window"], ["width"], start=2, end=3),
+        helper.make_node("Sub", ["width", "overlap"], ["reach"]),
         helper.make_node("Div", ["reach", "stride"], ["whole"]),
         helper.make_node("Max", ["whole", "zero"], ["steps"]),
+        helper.make_node("Cast", ["steps"], ["length"], to=TensorProto.INT32),
         helper.make_node("Mul", ["steps", "stride"], ["used"]),
-        helper.make_node("Slice", ["window", "used", "far", "one"], ["conv_out"]),
-        helper.make_node("Min", ["width", "kernel"], ["there"]),
-        helper.make_node("Slice", ["blank", "there", "far", "one"], ["lacking"]),
-        helper.make_node("Concat", ["window", "lacking"], ["filled"], axis=1),
+        helper.make_node("Slice", ["window", "used", "far", "two"], ["conv_out"]),
     ]
 
 
-def _step_nodes(net: Net, states: list[str]) -> list[onnx.NodeProto]:
-    """Convolution with the batch norm folded in, GRU layers, head."""
-    firsts = [f"layer_{number}" for number in range(0, len(states), net.shape.layers)]
-    nodes = [
-        helper.make_node("Unsqueeze", ["filled", "one"], ["image"]),
-        helper.make_node("Conv", ["image", "conv_w", "conv_b"], ["columns"], strides=[net.shape.stride, 1]),
-        helper.make_node("Squeeze", ["columns", "three"], ["channels"]),
-        helper.make_node("Relu", ["channels"], ["active"]),
-        helper.make_node("Transpose", ["active"], ["turned"], perm=[2, 0, 1]),
-        helper.make_node("Split", ["turned"], firsts, axis=2),
-    ]
-    tops = []
-    for number, name in enumerate(states):
-        member, layer = divmod(number, net.shape.layers)
-        top = layer == net.shape.layers - 1
-        above = f"top_{member}" if top else f"layer_{number + 1}"
-        tops += [above] if top else []
-        nodes += [
-            helper.make_node(
-                "GRU", [f"layer_{number}", f"{name}_w", f"{name}_r", f"{name}_b", "", name],
-                [f"heard_{number}", f"{name}_then"], hidden_size=net.shape.hidden, linear_before_reset=1,
-            ),
-            helper.make_node("Squeeze", [f"heard_{number}", "one"], [above]),
-        ]  # fmt: skip
+def _convolution_nodes(shape: Shape) -> list[onnx.NodeProto]:
+    """Convolution with the batch norm folded in, and each layer's state.
+
+    Blank frames stand behind the window, so that there is a step where none is whole; no layer hears those.
+    """
+    count = shape.members * shape.layers
+    firsts = [f"layer_{number}" for number in range(0, count, shape.layers)]
     return [
-        *nodes,
+        helper.make_node(
+            "Conv", ["window", "conv_w", "conv_b"], ["columns"],
+            strides=[shape.stride, 1], pads=[0, 0, shape.kernel, 0],
+        ),
+        helper.make_node("Relu", ["columns"], ["active"]),
+        helper.make_node("Squeeze", ["active", "three"], ["channels"]),
+        helper.make_node("Transpose", ["channels"], ["turned"], perm=[2, 0, 1]),
+        helper.make_node("Split", ["turned"], firsts, axis=2),
+        helper.make_node("Split", ["gru"], [f"gru_{number}" for number in range(count)], axis=0),
+    ]  # fmt: skip
+
+
+def _layer_nodes(number: int, shape: Shape) -> list[onnx.NodeProto]:
+    """One GRU layer of a member, over whole steps alone."""
+    is_top = number % shape.layers == shape.layers - 1
+    weights = [f"gru_{part}_{number}" for part in ("w", "r", "b")]
+    return [
+        helper.make_node(
+            "GRU", [f"layer_{number}", *weights, "length", f"gru_{number}"], [f"heard_{number}", f"then_{number}"],
+            hidden_size=shape.hidden, linear_before_reset=1,
+        ),
+        helper.make_node(
+            "Squeeze", [f"heard_{number}", "one"], [f"top_{number}" if is_top else f"layer_{number + 1}"]
+        ),
+    ]  # fmt: skip
+
+
+def _score_nodes(shape: Shape) -> list[onnx.NodeProto]:
+    """The head over all members, and the states after the last step; the runtime blanks those of no step."""
+    count = shape.members * shape.layers
+    tops = [f"top_{number}" for number in range(shape.layers - 1, count, shape.layers)]
+    return [
+        helper.make_node("Concat", [f"then_{number}" for number in range(count)], ["then"], axis=0),
+        helper.make_node("Greater", ["steps", "zero"], ["any"]),
+        helper.make_node("Where", ["any", "then", "gru"], ["gru_out"]),
         helper.make_node("Concat", tops, ["beside"], axis=2),
         helper.make_node("MatMul", ["beside", "head_w"], ["product"]),
         helper.make_node("Add", ["product", "head_b"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
-        helper.make_node("Reshape", ["probabilities", "row"], ["scores_then"]),
+        helper.make_node("Reshape", ["probabilities", "row"], ["scores_and_blank"]),
+        helper.make_node("Slice", ["scores_and_blank", "zero", "steps", "one"], ["scores"]),
     ]
 
 
-def _choice_nodes(states: list[str]) -> list[onnx.NodeProto]:
-    """As many scores as there are whole steps; without any, the state as it was."""
-    return [
-        helper.make_node("Slice", ["scores_then", "zero", "steps", "one"], ["scores"]),
-        helper.make_node("Greater", ["steps", "zero"], ["any"]),
-        *(helper.make_node("Where", ["any", f"{name}_then", name], [f"{name}_out"]) for name in states),
-    ]
-
-
-def _weights(net: Net, states: list[str]) -> dict[str, NDArray[Any]]:
+def _weights(net: Net) -> dict[str, NDArray[Any]]:
     kernels, biases = zip(*(_folded_convolution(member) for member in net.nets), strict=True)
     weights = {
         "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases),
         "head_w": np.concatenate([_array(member.head.weight).T / len(kernels) for member in net.nets]),
         "head_b": np.mean([_array(member.head.bias) for member in net.nets], axis=0),
     }  # fmt: skip
-    for number, name in enumerate(states):
+    for number in range(net.shape.members * net.shape.layers):
         member, layer = divmod(number, net.shape.layers)
         gates = _gru_weights(net.nets[member].gru, layer)
-        weights |= {f"{name}_{part}": weight for part, weight in gates.items()}
+        weights |= {f"gru_{part}_{number}": weight for part, weight in gates.items()}
     return weights
 
 

@@ -24,6 +24,7 @@ from kws.det import (
     least_threshold,
     poisson_interval,
     round_up,
+    tail_threshold,
     wilson,
 )
 
@@ -146,6 +147,36 @@ def test_a_threshold_is_not_below_what_other_words_needed() -> None:
     assert calibrated_threshold(none, 16, 5, spoken_by_people=False).threshold == 0.7
     assert calibrated_threshold(none, 16, 5, spoken_by_people=True).threshold == 0.3
     assert calibrated_threshold(some, 16, 5, spoken_by_people=True).threshold == 0.9, "nor does that hold it down"
+
+
+def falling_by(logits: float, *, loudest: int = 0) -> Det:
+    """Two hours of talk whose false accepts grow as a line in logits; the loudest so many are far louder than that."""
+    thresholds = np.array(grid())
+    away = (np.log(thresholds / (1 - thresholds)) - 1) / logits
+    counts = np.round(2 ** (2 - away)).astype(int)
+    counts = np.where(thresholds < 0.999, np.maximum(counts, loudest), counts)
+    return Det(thresholds=grid(), misses=(0,) * 200, utterances=1, false_accepts=tuple(counts.tolist()), hours=2.0)
+
+
+def test_few_false_accepts_are_judged_by_their_tail() -> None:
+    even, odd = tail_threshold(falling_by(0.35), 0.5), tail_threshold(falling_by(0.35, loudest=1), 0.5)
+    # the line passes 4 in 2 h at a logit of 1, so 1 in 2 h at 1.7
+    assert np.log(even / (1 - even)) == pytest.approx(1.7, abs=0.1)
+    assert np.log(odd / (1 - odd)) == pytest.approx(1.7, abs=0.25), "one loud second does not decide"
+    assert choose_threshold(falling_by(0.35, loudest=2), 0.5).threshold > 0.999, "where a count lets it"
+    chosen = calibrated_threshold(falling_by(0.35, loudest=2), 0.5, 8, spoken_by_people=True)
+    assert chosen.threshold < 0.9
+    assert chosen.reached
+    assert chosen.false_accepts_per_hour == 1.0
+
+
+def test_many_false_accepts_are_counted() -> None:
+    det = falling_by(0.5)
+    assert calibrated_threshold(det, 8, 99, spoken_by_people=True) == choose_threshold(det, 8)
+
+
+def test_no_false_accept_leaves_no_tail() -> None:
+    assert tail_threshold(replace(DET, false_accepts=(0,) * 5), 0.5) == 0
 
 
 @pytest.mark.parametrize("people", [True, False])
