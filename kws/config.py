@@ -97,6 +97,10 @@ class Shape(_Record):
         """Steps that so many frames give, from an empty state."""
         return max(0, (frames - self.kernel) // self.stride + 1)
 
+    def most_steps(self, frames: int) -> int:
+        """Steps that so many more frames give at most, from any state."""
+        return -(-frames // self.stride)
+
     def first_score_s(self, front_end: FrontEnd) -> float:
         """Seconds of sound behind the first score."""
         return front_end.window_s + (self.kernel - 1) * front_end.hop_s

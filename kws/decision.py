@@ -44,6 +44,13 @@ class Decider:
         self._recent = np.zeros(0, np.float32)
         self._quiet_until_s = self.decision.warm_up_s
 
+    def may_wait(self, count: int) -> bool:
+        """Whether none of the next so many scores can fire, whatever they are."""
+        width = self.decision.smoothing
+        if count >= width:
+            return False
+        return float(self._recent[count - width :].sum()) + count < (_FAR_BELOW * self.decision.threshold * width)
+
     def feed(self, scores: NDArray[np.float32]) -> list[tuple[float, float]]:
         """(time in seconds, score) of each detection among the next (N,) scores."""
         width, fired = self.decision.smoothing, list[tuple[float, float]]()

@@ -135,7 +135,17 @@ class Detector:
 
         Raises ValueError for another type or shape, and for NaN or infinity.
         """
+        if self.may_wait(self._stream.frames_with(len(chunk))):
+            self._stream.hold(chunk)
+            return []
         return self.feed_frames(self._stream.feed(chunk))
+
+    def may_wait(self, frames: int) -> bool:
+        """Whether so many more frames may as well be heard with the next ones: no score they give can fire.
+
+        A call has its price however few the frames; only `latest_score` is older for it.
+        """
+        return self._decider.may_wait(self.model.shape.most_steps(frames))
 
     def feed_frames(self, frames: Frames) -> list[Detection]:
         """The detections in (T, M) more frames of `log_mel`."""

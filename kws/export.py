@@ -3,7 +3,7 @@
 The graph is written node by node rather than traced, so that its names, its free sizes and its behaviour on zero frames
 are ours to promise.
 
-Format 1: inputs `frames` (1, T, M), `loud` (1, 1, W - 1, 1), `conv` (1, 1, frames kept, M) and `gru` (P * L, 1, H), the
+Format 1: inputs `frames` (1, T, M), `loud` (1, 1, W - 1), `conv` (1, M, frames kept) and `gru` (P * L, 1, H), the
 layers of each member in turn; outputs `scores` (1, N) and each state's name with `_out`. A blank state is zeros, a free
 size taken as 0. Matrices lie in half precision in the file; the runtime computes with floats.
 """
@@ -51,7 +51,7 @@ def _graph(net: Net) -> onnx.GraphProto:
     numbers = range(shape.members * shape.layers)
     kept, weights = _halved(_weights(net))
     sizes: dict[str, list[int | str]] = {
-        "loud": [1, 1, shape.loud_frames(net.front_end) - 1, 1], "conv": [1, 1, "kept", bands],
+        "loud": [1, 1, shape.loud_frames(net.front_end) - 1], "conv": [1, bands, "kept"],
         "gru": [len(numbers), 1, shape.hidden],
     }  # fmt: skip
     return helper.make_graph(
@@ -75,7 +75,7 @@ def _numbers(net: Net) -> dict[str, NDArray[Any]]:
     shape = net.shape
     return {
         "stride": np.array([shape.stride]), "overlap": np.array([shape.kernel - shape.stride]), "zero": np.array([0]),
-        "one": np.array([1]), "two": np.array([2]), "three": np.array([3]), "minus_one": np.array([-1]),
+        "one": np.array([1]), "two": np.array([2]), "minus_one": np.array([-1]),
         "ahead": np.array([1 - shape.loud_frames(net.front_end)]), "far": np.array([np.iinfo(np.int64).max]),
         "row": np.array([1, -1]), "share": np.array(shape.floor_share, np.float32),
     }  # fmt: skip
@@ -84,12 +84,12 @@ def _numbers(net: Net) -> dict[str, NDArray[Any]]:
 def _floor_nodes(loud_frames: int) -> list[onnx.NodeProto]:
     """The floor under the frames; the loudest is sought once more than asked, since no frame at all must give none."""
     return [
-        helper.make_node("Unsqueeze", ["frames", "one"], ["image"]),
-        helper.make_node("Exp", ["image"], ["power"]),
-        helper.make_node("ReduceMean", ["power"], ["loudness"], axes=[3]),
+        helper.make_node("Transpose", ["frames"], ["bands"], perm=[0, 2, 1]),
+        helper.make_node("Exp", ["bands"], ["power"]),
+        helper.make_node("ReduceMean", ["power"], ["loudness"], axes=[1]),
         helper.make_node("Concat", ["loud", "loudness"], ["track"], axis=2),
         helper.make_node("Slice", ["track", "ahead", "far", "two"], ["loud_out"]),
-        helper.make_node("MaxPool", ["track"], ["pooled"], kernel_shape=[loud_frames, 1], pads=[0, 0, 1, 0]),
+        helper.make_node("MaxPool", ["track"], ["pooled"], kernel_shape=[loud_frames], pads=[0, 1]),
         helper.make_node("Slice", ["pooled", "zero", "minus_one", "two"], ["loudest"]),
         helper.make_node("Mul", ["loudest", "share"], ["floor"]),
         helper.make_node("Add", ["power", "floor"], ["sum"]),
@@ -121,11 +121,10 @@ def _convolution_nodes(shape: Shape) -> list[onnx.NodeProto]:
     return [
         helper.make_node(
             "Conv", ["window", "conv_w", "conv_b"], ["columns"],
-            strides=[shape.stride, 1], pads=[0, 0, shape.kernel, 0],
+            strides=[shape.stride], pads=[0, shape.kernel],
         ),
         helper.make_node("Relu", ["columns"], ["active"]),
-        helper.make_node("Squeeze", ["active", "three"], ["channels"]),
-        helper.make_node("Transpose", ["channels"], ["turned"], perm=[2, 0, 1]),
+        helper.make_node("Transpose", ["active"], ["turned"], perm=[2, 0, 1]),
         helper.make_node("Split", ["turned"], firsts, axis=2),
         helper.make_node("Split", ["gru"], [f"gru_{number}" for number in range(count)], axis=0),
     ]  # fmt: skip
@@ -166,7 +165,7 @@ def _score_nodes(shape: Shape) -> list[onnx.NodeProto]:
 def _weights(net: Net) -> dict[str, NDArray[Any]]:
     kernels, biases = zip(*(_folded_convolution(member) for member in net.nets), strict=True)
     weights = {
-        "conv_w": np.concatenate(kernels)[:, None], "conv_b": np.concatenate(biases),
+        "conv_w": np.concatenate(kernels), "conv_b": np.concatenate(biases),
         "head_w": np.concatenate([_array(member.head.weight).T / len(kernels) for member in net.nets]),
         "head_b": np.mean([_array(member.head.bias) for member in net.nets], axis=0),
     }  # fmt: skip
@@ -186,11 +185,11 @@ def _halved(weights: dict[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], 
 
 
 def _folded_convolution(net: Member) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel (C, K, M) and bias (C,) that take log-mel frames and give what the batch norm gives."""
+    """Kernel (C, M, K) and bias (C,) that take log-mel frames and give what the batch norm gives."""
     scale = _array(net.norm.weight) / np.sqrt(_array(net.norm.running_var) + net.norm.eps)
     weight = _array(net.filters).astype(np.float64) * scale[:, None, None]
     bias = _array(net.norm.bias) - scale * _array(net.norm.running_mean)
-    return weight.transpose(0, 2, 1).astype(np.float32), bias.astype(np.float32)
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def _gru_weights(gru: nn.GRU, layer: int) -> dict[str, NDArray[np.float32]]:

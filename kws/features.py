@@ -73,7 +73,7 @@ class LogMel:
         count = self.front_end.frames(len(samples))
         if count == 0:
             return np.zeros((0, self.front_end.bands), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self.front_end.window)[:: self.front_end.hop]
+        windows = self._windows(samples, count)
         power = np.empty((count, self.front_end.bands), np.float32)
         for first in range(0, count, _BLOCK):
             block = slice(first, min(first + _BLOCK, count))
@@ -81,6 +81,14 @@ class LogMel:
             power[block] = (np.square(spectrum.real) + np.square(spectrum.imag)) @ self._filters
         mel: Frames = np.log(power + self._floor)
         return mel
+
+    def _windows(self, samples: Samples, count: int) -> Samples:
+        """The first windows (T, W) of (S,) samples, as a view: for a hop's few, numpy's own takes longer to make one
+        than to transform them.
+        """
+        step = samples.itemsize
+        strides = (self.front_end.hop * step, step)
+        return np.ndarray((count, self.front_end.window), np.float32, np.ascontiguousarray(samples), 0, strides)
 
 
 class LogMelStream:
@@ -96,10 +104,18 @@ class LogMelStream:
 
     def feed(self, chunk: NDArray[np.float32] | NDArray[np.int16]) -> Frames:
         """The frames (T, M) that (S,) more samples complete. Raises ValueError for any other type or shape."""
-        self._held = np.concatenate((self._held, as_samples(chunk)))
+        self.hold(chunk)
         frames = self._log_mel(self._held)
         self._held = self._held[len(frames) * self._log_mel.front_end.hop :]
         return frames
+
+    def hold(self, chunk: NDArray[np.float32] | NDArray[np.int16]) -> None:
+        """Keep (S,) more samples for the next feed. Raises ValueError as feed does."""
+        self._held = np.concatenate((self._held, as_samples(chunk)))
+
+    def frames_with(self, samples: int) -> int:
+        """How many frames so many more samples would complete."""
+        return self._log_mel.front_end.frames(len(self._held) + samples)
 
 
 def as_samples(chunk: NDArray[np.float32] | NDArray[np.int16]) -> Samples:

@@ -84,7 +84,7 @@ class Listener:
         """
         sound = as_samples(chunk)
         self._samples += len(sound)
-        frames = {front_end: stream.feed(sound) for front_end, stream in self._streams.items()}
+        frames = {front_end: self._frames(front_end, sound) for front_end in self._streams}
         for detector in self._begun_s:
             stream = self._streams[detector.log_mel.front_end]
             if stream.has_skipped:
@@ -100,6 +100,15 @@ class Listener:
             ),
             fired=tuple(fired),
         )
+
+    def _frames(self, front_end: FrontEnd, sound: Samples) -> Frames:
+        """The frames (T, M) to be heard now that (S,) more samples have come; none while all may wait for more."""
+        stream = self._streams[front_end]
+        hearing = (detector for detector in self._begun_s if detector.log_mel.front_end == front_end)
+        coming = stream.frames_with(len(sound))
+        if all(detector.may_wait(coming) for detector in hearing):
+            return stream.hold(sound)
+        return stream.feed(sound)
 
     def _stream(self, log_mel: LogMel) -> _Stream:
         return _Stream(log_mel, self._samples, Gate(log_mel.front_end, self.gate) if self.gate else None)
@@ -123,7 +132,7 @@ class _Stream:
         """Begin after so many samples of the clock."""
         self._stream = LogMelStream(log_mel)
         self._gate = gate
-        self._hop = log_mel.front_end.hop
+        self._hop, self._bands = log_mel.front_end.hop, log_mel.front_end.bands
         self._begun = samples
         self._given = self._rested = 0
         self.has_skipped = False
@@ -135,6 +144,16 @@ class _Stream:
     def next_frame_s(self) -> float:
         """Seconds on the clock at which the next frame to be given begins."""
         return (self._begun + self._given * self._hop) / RATE_HZ
+
+    def frames_with(self, samples: int) -> int:
+        """How many frames so many more samples would complete."""
+        return self._stream.frames_with(samples)
+
+    def hold(self, sound: Samples) -> Frames:
+        """Keep (S,) more samples for the next feed; no frames (0, M)."""
+        self._stream.hold(sound)
+        self.has_skipped = False
+        return np.zeros((0, self._bands), np.float32)
 
     def feed(self, sound: Samples) -> Frames:
         """The frames (T, M) to be heard now that (S,) more samples have come."""

@@ -49,6 +49,23 @@ def test_no_detection_comes_during_warm_up_or_cooldown_or_below_the_threshold(sc
     assert all(np.float32(score) >= np.float32(rule.threshold) for _, score in fired)
 
 
+@given(
+    scores=some_scores,
+    rule=some_rules,
+    coming=arrays(np.float32, st.integers(0, 20), elements=st.floats(0, 1, width=32)),
+)
+def test_what_may_wait_can_never_fire(scores: Scores, rule: Decision, coming: Scores) -> None:
+    decider = Decider(rule, FIRST_S, STEP_S)
+    decider.feed(scores)
+    if decider.may_wait(len(coming)):
+        assert not decider.feed(np.ones_like(coming))
+    else:
+        assert (
+            np.concatenate((scores, np.ones_like(coming)))[-rule.smoothing :].sum()
+            > 0.98 * rule.threshold * rule.smoothing
+        )
+
+
 @given(scores=some_scores, rule=some_rules)
 def test_every_score_that_may_fire_does(scores: Scores, rule: Decision) -> None:
     """The rule, said again one score at a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import kws
 from kws.audio import RATE_HZ
 from kws.config import Decision
-from kws.detector import Detector
+from kws.decision import Detection
+from kws.detector import Detector, State
 from kws.export import export
-from kws.features import LogMel
+from kws.features import Frames, LogMel
 from kws.model import Net
 
 HALF = 1e-3
@@ -79,6 +82,37 @@ def test_detections_do_not_depend_on_chunking(tiny_detector_path: Path, cuts: li
     detector.reset()
     cut = [found for chunk in np.split(samples, sorted(cuts)) for found in detector.feed(chunk)]
     assert [(found.time, found.end) for found in cut] == [(found.time, found.end) for found in whole]
+
+
+def test_sound_that_cannot_fire_waits_for_more_and_nothing_is_told_later_for_it(
+    tiny_net: Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, net = speech_like(20.0), copy.deepcopy(tiny_net)
+    frames = torch.from_numpy(LogMel(net.front_end)(samples))[None]
+    with torch.inference_mode():
+        logits = net(frames)[0].numpy()
+        net.nets[0].head.weight.mul_(4 / logits.std())
+        net.nets[0].head.bias.sub_(float(np.quantile(net(frames)[0].numpy(), 0.9)))
+    export(tmp_path / "waits.onnx", net, "test", Decision(threshold=0.5, smoothing=8), {"language": "en"})
+    detector = kws.load(tmp_path / "waits.onnx")
+    chunks, runs = np.split(samples, range(1280, len(samples), 1280)), list[int]()
+    run = detector.model.run
+
+    def counted(frames: Frames, state: State) -> tuple[NDArray[np.float32], State]:
+        runs.append(len(frames))
+        return run(frames, state)
+
+    def times(found: list[Detection]) -> list[float]:
+        return [detection.time for detection in found]
+
+    monkeypatch.setattr(detector.model, "run", counted)
+    waiting, calls = [times(detector.feed(chunk)) for chunk in chunks], len(runs)
+    monkeypatch.setattr(detector, "may_wait", lambda _: False)
+    detector.reset()
+    assert waiting == [times(detector.feed(chunk)) for chunk in chunks]
+    assert any(waiting)
+    assert calls < 0.7 * len(chunks) < len(runs) - calls
+    assert sum(runs[:calls]) <= sum(runs[calls:]) <= sum(runs[:calls]) + 24
 
 
 def test_a_score_depends_on_no_later_sound(detector: Detector) -> None:
