@@ -1,0 +1,99 @@
+"""The lecture's set-up: its shapes are those of the assignment, its labels fall where they should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lecture import (
+    CLIP_S,
+    COARSER,
+    COURSE,
+    COURSE_DESIGN,
+    OURS,
+    RUN_S,
+    SMALL_DESIGN,
+    Design,
+    Front,
+    LectureNet,
+    Scenes,
+    labelled,
+    loss_of,
+)
+from test_scripts import run
+
+from kws.audio import RATE_HZ
+from kws.config import Decision
+from kws.events import Event
+
+SOUND = np.random.default_rng(3).normal(0, 0.1, round(CLIP_S * RATE_HZ)).astype(np.float32)
+PLAIN = Design(channels=None, norm=False)
+
+
+def test_the_shapes_are_those_of_the_assignment() -> None:
+    frames = COURSE.frames(SOUND)
+    assert frames.shape == (5511, 101)
+    assert COURSE_DESIGN.steps(len(frames)) == 1375
+    assert round(RUN_S / COURSE_DESIGN.rule(COURSE, Decision(threshold=0.5)).step_s) == 50
+    assert frames[:, 40:].mean() < frames[:, 1:30].mean() - 5, "above 8 kHz the bins are empty"
+
+
+@pytest.mark.parametrize(("front", "design"), [(COURSE, COURSE_DESIGN), (COARSER, PLAIN), (OURS, SMALL_DESIGN)])
+def test_a_net_gives_a_logit_a_step(front: Front, design: Design) -> None:
+    frames = torch.from_numpy(front.frames(SOUND)[None, :400])
+    assert LectureNet(front, design).eval()(frames).shape == (1, design.steps(400))
+
+
+def test_work_counts_the_multiplications_of_a_second() -> None:
+    tiny = Design(channels=2, kernel=3, stride=2, hidden=4, layers=1)
+    front = replace(OURS, bins=5, hop_s=0.1)
+    assert tiny.work(front) == pytest.approx(5 * (3 * 5 * 2 + 3 * 4 * (2 + 4) + 4))
+
+
+def test_ones_stand_after_the_word_s_end() -> None:
+    times_s = np.arange(0, 10, 0.03)
+    word = Event(word="activate", start=2.0, end=2.6)
+    asked = labelled([word], times_s, "run")
+    assert times_s[asked > 0].min() >= 2.6
+    assert times_s[asked > 0].max() < 2.6 + RUN_S
+    assert asked.sum() == 12
+    assert np.flatnonzero(labelled([word], times_s, "step")).tolist() == [int(np.flatnonzero(asked)[0])]
+
+
+def test_one_label_a_clip_judges_its_highest_step_alone() -> None:
+    logits = torch.tensor([[-3.0, 5.0, -3.0]], requires_grad=True)
+    loss_of(logits, torch.tensor([[0.0, 0.0, 1.0]]), "clip").backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad[0, [0, 2]].abs().sum() == 0
+    assert logits.grad[0, 1] < 0
+
+
+def test_words_never_overlap_and_few_recordings_are_few() -> None:
+    scenes, few = Scenes(), Scenes(each=5)
+    for number in range(12):
+        samples, events = scenes(number)
+        assert len(samples) == CLIP_S * RATE_HZ
+        assert sum(event.kind == "positive" for event in events) <= 4
+        assert sum(event.kind != "positive" for event in events) <= 2
+        assert all(before.end <= after.start for before, after in pairwise(events))
+    assert sum(clip.kind == "positive" for clip in few.stage.clips) == 5
+    noises = {few.stage.draw(np.random.default_rng([0, number % 5])).noises for number in range(40)}
+    assert len(noises) == 5
+
+
+def test_a_quick_part_is_measured_once_and_reported(tmp_path: Path) -> None:
+    command = ["reproduce_lecture", "--quick", "--parts", "setup", "--out", str(tmp_path), "--workers", "1"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 2
+    again = run(*command)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines() == lines
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| the lecture's |" in report
+    assert "quick run" in report
