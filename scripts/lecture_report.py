@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lecture import COURSE, OURS, RATES
+from lecture import RATES
+from lecture_scenes import COURSE, OURS
 
 from kws.files import write_whole
 

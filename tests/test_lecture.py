@@ -9,21 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lecture import (
-    CLIP_S,
-    COARSER,
-    COURSE,
-    COURSE_DESIGN,
-    OURS,
-    RUN_S,
-    SMALL_DESIGN,
-    Design,
-    Front,
-    LectureNet,
-    Scenes,
-    labelled,
-    loss_of,
-)
+from lecture import COURSE_DESIGN, SMALL_DESIGN, Design, LectureNet, labelled, loss_of
+from lecture_scenes import CLIP_S, COARSER, COURSE, OURS, RUN_S, Front, Scenes
 from test_scripts import run
 
 from kws.audio import RATE_HZ
