@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kws.audio import RATE_HZ, Samples
+from kws.audio import read_audio
 from kws.config import Decision
 from kws.det import Rule, false_accepts, fire, grid, heard
 from kws.evaluate import WINDOW_S
@@ -124,7 +125,8 @@ class Trial:
     def key(self) -> dict[str, Any]:
         """What a line of the results is known by."""
         told = {"part": self.part, "name": self.name, "clips": self.clips, "labels": self.labels, "steps": self.steps}
-        return told | {"batch": self.batch, "seed": self.seed, "each": self.scenes.each, "design": asdict(self.design)}
+        told |= {"batch": self.batch, "seed": self.seed, "each": self.scenes.each, "near": self.scenes.near}
+        return told | {"design": asdict(self.design)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ class Clips:
     events: tuple[tuple[Event, ...], ...]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def rendered(front: Front, scenes: Scenes, count: int) -> Clips:
     """So many clips of those scenes."""
     from tqdm import tqdm
@@ -178,33 +180,54 @@ class Yardstick:
 
     words: int
     hours: float
-    talk: tuple[Samples, ...] = ()
-    """Recorded human speech."""
+    talk: tuple[Path, ...] = ()
+    """Recordings of human speech without the word."""
+    near: bool = False
+    """Whether what sounds like the word is said where nothing is to be heard."""
+
+    @property
+    def said(self) -> Scenes:
+        """Where each clip holds one word."""
+        return Scenes(split="validation", ranges=replace(SCENES, positives=(0.0, 1.0)))
+
+    @property
+    def silent(self) -> Scenes:
+        """Where nothing is to be heard."""
+        return Scenes(split="validation", seed=1, ranges=replace(SCENES, positives=(1.0,)), near=self.near)
+
+    @property
+    def silent_clips(self) -> int:
+        """How many those are."""
+        return round(3600 * self.hours / CLIP_S)
 
     def measure(self, net: LectureNet, front: Front) -> dict[str, Any]:
         """FRR at RATES and their mean; median seconds from a word's end to its detection at 2 an hour."""
         rule, thresholds = net.design.rule(front, Decision(threshold=0.5)), grid()
-        said = rendered(front, Scenes(split="validation", ranges=replace(SCENES, positives=(0.0, 1.0))), self.words)
-        silent = rendered(
-            front, Scenes(split="validation", seed=1, ranges=replace(SCENES, positives=(1.0,))),
-            round(3600 * self.hours / CLIP_S),
-        )  # fmt: skip
-        tracks = [*scored(net, silent.frames), *(scored(net, front.frames(sound)[None])[0] for sound in self.talk)]
-        hours = self.hours + sum(len(sound) for sound in self.talk) / RATE_HZ / 3600
+        said, silent = (rendered(front, self.said, self.words), rendered(front, self.silent, self.silent_clips))
+        spoken = talk_frames(front, self.talk)
+        tracks = [*scored(net, silent.frames), *(scored(net, frames[None])[0] for frames in spoken)]
+        hours = self.hours + sum(map(len, spoken)) * front.hop_s / 3600
         accepts = false_accepts(tracks, rule, thresholds)
         missed, lags = np.zeros(len(thresholds)), []
         scores = scored(net, said.frames)
-        at = [int(np.flatnonzero(accepts <= rate * hours)[0]) for rate in RATES]
+        at = [int((accepts > rate * hours).sum()) for rate in RATES]  # counts only fall as thresholds rise
         for found, events in zip(scores, said.events, strict=True):
             window_s = events[0].start + WINDOW_S[0], events[0].end + WINDOW_S[1]
             missed += ~heard(found, window_s, rule, thresholds)
-            times = fire(found, rule.at(thresholds[at[1]]))
+            times = fire(found, rule.at(thresholds[at[1]])) if at[1] < len(thresholds) else []
             lags += [time_s - events[0].end for time_s in times if window_s[0] <= time_s <= window_s[1]][:1]
+        missed = np.append(missed, self.words)  # where no threshold is quiet enough, nothing is heard
         frr = [round(float(missed[place] / self.words), 4) for place in at]
         return {
             "frr": frr, "mean_frr": round(float(np.mean(frr)), 4), "hours": round(hours, 3), "words": self.words,
             "lag_s": round(float(np.median(lags)), 3) if lags else None,
         }  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def talk_frames(front: Front, paths: tuple[Path, ...]) -> tuple[NDArray[np.float16], ...]:
+    """Frames (T, F) of recordings."""
+    return tuple(front.frames(read_audio(path)).astype(np.float16) for path in paths)
 
 
 def scored(net: LectureNet, frames: NDArray[Any], batch: int = 16) -> list[Frames]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from lecture import RATES
+from lecture_errors import rows
 from lecture_scenes import COURSE, OURS
 
 from kws.files import write_whole
@@ -19,7 +20,14 @@ LABELS = {"run": "ones for 0.36 s", "step": "ones for one step", "clip": "one la
 def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     """Write FOLDER/report.md and the pictures of the parts that were measured."""
     text = ["# The lecture, reproduced", "", *_about(lines, quick=quick)]
-    parts = {"setup": _setup, "labels": _labels, "first": _first, "variety": _variety, "input": _input}
+    parts = {
+        "setup": _setup,
+        "labels": _labels,
+        "first": _first,
+        "variety": _variety,
+        "input": _input,
+        "errors": _errors,
+    }
     for part, tell in parts.items():
         theirs = [line for line in lines if line["part"] == part]
         if theirs:
@@ -160,6 +168,32 @@ def _input(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield "|---|---|---|"
     for (name,), some in _grouped(lines, "name").items():
         yield f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} |"
+
+
+def _errors(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
+    """The most telling errors, and what was changed because of them."""
+    yield "## Error analysis"
+    yield ""
+    yield (
+        "The words with the lowest scores and the silent clips with the highest, of a net that met nothing like the word. "
+        "A second net was taught what sounds like the word, too: its scores of the same moments, and what both miss where "
+        "such words are said in the hours without it."
+    )
+    for line in lines:
+        if "telling" in line:
+            yield ""
+            yield from rows(line["telling"])
+            taken = [error for error in line["telling"] if error["kind"] == "taken"]
+            words = sum(error["said"] != "nothing" for error in taken)
+            yield ""
+            yield f"Of the {len(taken)} that were taken {words} are words, the others noise."
+            yield ""
+            yield "![The ten, as log-mel, with the score below](errors.png)"
+    yield ""
+    yield "| taught | missed, % |"
+    yield "|---|---|"
+    for (name,), some in _grouped(lines, "name").items():
+        yield f"| {'nothing like the word' if name == 'before' else 'what sounds like it, too'} | {_spread(some)} |"
 
 
 def _draw(place: Path, curves: dict[str, dict[Any, list[Line]]], what: str) -> None:

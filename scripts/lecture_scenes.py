@@ -39,14 +39,14 @@ Frames = NDArray[np.float32]
 
 
 @lru_cache(maxsize=8)
-def banks(split: Split, each: int | None = None) -> Bank:
+def banks(split: Split, each: int | None = None, *, near: bool = False) -> Bank:
     """The three banks' words: the starter bank's positives and single other words, the first so many of each.
 
-    They are drawn by lot, so the first few come from as many voices.
+    They are drawn by lot, so the first few come from as many voices. `near`: what sounds like the word, too.
     """
     whole = starter_bank()
     lots: list[Clip] = []
-    for kind in ("positive", "negative"):
+    for kind in ("positive", "negative", *(["near-miss"] if near else [])):
         clips = [clip for clip in whole.select(split) if clip.kind == kind]
         order = np.random.default_rng(0).permutation(len(clips))
         lots += [clips[number] for number in order[:each]]
@@ -62,11 +62,13 @@ class Scenes:
     ranges: Ranges = SCENES
     each: int | None = None
     """Distinct positives, as many distinct negatives and backgrounds; None for all there are."""
+    near: bool = False
+    """Whether what sounds like the word is among the negatives."""
 
     @cached_property
     def stage(self) -> Stage:
         """The stage they are played on."""
-        return Stage(WORD, [banks(self.split, self.each)], split=self.split, ranges=self.ranges)
+        return Stage(WORD, [banks(self.split, self.each, near=self.near)], split=self.split, ranges=self.ranges)
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
         """Sound (S,) and events of a clip; with few backgrounds, one of those."""
