@@ -175,9 +175,9 @@ def _errors(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield "## Error analysis"
     yield ""
     yield (
-        "The words with the lowest scores and the silent clips with the highest, of a net that met nothing like the word. "
-        "A second net was taught what sounds like the word, too: its scores of the same moments, and what both miss where "
-        "such words are said in the hours without it."
+        "The words with the lowest scores and the silent clips with the highest, of a net that met nothing like the "
+        "word. A second net was taught what sounds like the word, too: its scores of the same moments, and what both "
+        "miss where such words are said in the hours without it."
     )
     for line in lines:
         if "telling" in line:
