@@ -58,12 +58,13 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
 def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> None:
     """Scores stay high from the word's end on: each one more that is averaged makes the detection later."""
     validation = Validation(front_end=FrontEnd(), shape=tiny_net.shape, spoken_by_people=True)
-    validation.add_negatives([np.zeros((400, 40), np.float16)])
+    validation.add_negatives([np.zeros((400, 40), np.float16)] * 20)
+    validation.hours = 20.0
     validation.utterances = [Utterance(frames=np.zeros((500, 40), np.float16), start_s=1.5, end_s=2.0)]
     first_s, step_s = tiny_net.shape.first_score_s(FrontEnd()), tiny_net.shape.step_s(FrontEnd())
 
     def score(given: list[np.ndarray]) -> list[np.ndarray]:
-        """The negatives rise to 0.79, so that the mean must."""
+        """The negatives rise to 0.79, twice as many as are allowed, so that the mean must."""
         tracks = [first_s + step_s * np.arange(tiny_net.shape.steps(len(frames))) for frames in given]
         high = [0.8 if len(frames) == 500 else 0.79 for frames in given]
         return [np.where(track >= 2.0, top, 0.0).astype(np.float32) for track, top in zip(tracks, high, strict=True)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PEAK_MIB = 60
+PEAK_MIB = 61
 START_S = 0.6
 """Processor time; the clock would measure what else the machine does. Undisturbed it is 0.35, and so is the clock's."""
 
