@@ -21,9 +21,9 @@ from torch.nn import functional
 
 from kws.audio import read_audio
 from kws.config import Decision
-from kws.det import Rule, false_accepts, fire, grid, heard
-from kws.evaluate import WINDOW_S
+from kws.det import Rule, false_accepts, fire, grid
 from kws.events import Event
+from kws.validation import Utterance, missed
 
 RATES = (1.0, 2.0, 4.0, 8.0)
 """False accepts per hour over which misses are averaged."""
@@ -136,6 +136,12 @@ class Clips:
     frames: NDArray[np.float16]
     events: tuple[tuple[Event, ...], ...]
 
+    @property
+    def utterances(self) -> list[Utterance]:
+        """The first word of each clip that holds any."""
+        pairs = zip(self.frames, self.events, strict=True)
+        return [Utterance(frames=frames, start_s=said[0].start, end_s=said[0].end) for frames, said in pairs if said]
+
 
 @lru_cache(maxsize=4)
 def rendered(front: Front, scenes: Scenes, count: int) -> Clips:
@@ -208,16 +214,16 @@ class Yardstick:
         tracks = [*scored(net, silent.frames), *(scored(net, frames[None])[0] for frames in spoken)]
         hours = self.hours + sum(map(len, spoken)) * front.hop_s / 3600
         accepts = false_accepts(tracks, rule, thresholds)
-        missed, lags = np.zeros(len(thresholds)), []
-        scores = scored(net, said.frames)
         at = [int((accepts > rate * hours).sum()) for rate in RATES]  # counts only fall as thresholds rise
-        for found, events in zip(scores, said.events, strict=True):
-            window_s = events[0].start + WINDOW_S[0], events[0].end + WINDOW_S[1]
-            missed += ~heard(found, window_s, rule, thresholds)
+        utterances, scores = said.utterances, scored(net, said.frames)
+        # where no threshold is quiet enough, nothing is heard
+        misses = np.append(missed(utterances, scores, rule, thresholds), self.words)
+        lags: list[float] = []
+        for utterance, found in zip(utterances, scores, strict=True):
+            first_s, last_s = utterance.window_s
             times = fire(found, rule.at(thresholds[at[1]])) if at[1] < len(thresholds) else []
-            lags += [time_s - events[0].end for time_s in times if window_s[0] <= time_s <= window_s[1]][:1]
-        missed = np.append(missed, self.words)  # where no threshold is quiet enough, nothing is heard
-        frr = [round(float(missed[place] / self.words), 4) for place in at]
+            lags += [time_s - utterance.end_s for time_s in times if first_s <= time_s <= last_s][:1]
+        frr = [round(float(misses[place] / self.words), 4) for place in at]
         return {
             "frr": frr, "mean_frr": round(float(np.mean(frr)), 4), "hours": round(hours, 3), "words": self.words,
             "lag_s": round(float(np.median(lags)), 3) if lags else None,
@@ -279,17 +285,15 @@ def _batches(trial: Trial) -> Iterator[NDArray[np.int64]]:
 def climbed(trial: Trial, yardstick: Yardstick, curve_every: int | None = None) -> tuple[dict[str, Any], LectureNet]:
     """A line of the results, with a learning curve if one is asked for, and the net."""
     curve: list[dict[str, Any]] = []
-    begun_s = time.process_time()
     away_s = 0.0
 
     def told(step: int, loss: float, net: LectureNet) -> None:
         nonlocal away_s
-        before_s = time.process_time()
-        if curve_every and step < trial.steps:
-            curve.append({"step": step, "loss": round(loss, 4), **yardstick.measure(net, trial.front)})
-        elif curve_every:
-            curve.append({"step": step, "loss": round(loss, 4)})
-        away_s += time.process_time() - before_s
+        if curve_every:
+            before_s = time.process_time()
+            measured = yardstick.measure(net, trial.front) if step < trial.steps else {}
+            curve.append({"step": step, "loss": round(loss, 4), **measured})
+            away_s += time.process_time() - before_s
 
     rendered(trial.front, trial.scenes, trial.clips)
     begun_s = time.process_time()

@@ -6,15 +6,14 @@ T frames, M mel bands, N steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lecture import LectureNet, Trial, Yardstick, rendered, scored
-from lecture_scenes import Frames
+from lecture_scenes import Scenes
 
-from kws.audio import Samples
 from kws.config import Decision
 from kws.det import Rule
 from kws.evaluate import WINDOW_S
@@ -39,7 +38,7 @@ class Telling:
     said: str
     """What is said there; a noise where nothing is."""
     noise: str
-    changed: float = float("nan")
+    changed: float
     """The score there of the net that was changed because of these."""
 
 
@@ -76,12 +75,11 @@ def _span(events: Sequence[Event], rule: Rule, steps: int) -> slice:
     return slice(min(max(0, low), steps - 1), min(max(low + 1, high), steps))
 
 
-def _about(scenes: Any, number: int, at_s: float) -> tuple[str, str]:
+def _about(scenes: Scenes, number: int, at_s: float) -> tuple[str, str]:
     """What was said last before a moment, and over what noise."""
     _, events = scenes(number)
     before = [event.word for event in events if event.start < at_s < event.end + 1.0]
-    scene = scenes.stage.draw(np.random.default_rng([scenes.seed, number]))
-    noise = ", ".join(f"{noise.kind} at {noise.snr_db:.0f} dB" for noise in scene.noises)
+    noise = ", ".join(f"{noise.kind} at {noise.snr_db:.0f} dB" for noise in scenes.scene(number).noises)
     return before[-1] if before else "nothing", noise
 
 
@@ -96,7 +94,8 @@ def picture(place: Path, found: Sequence[Telling], net: LectureNet, trial: Trial
         row, column = divmod(number, EACH)
         scenes = yardstick.said if error.kind == "missed" else yardstick.silent
         samples, events = scenes(error.clip)
-        frames, scores = _frames_and_scores(net, trial, samples)
+        frames = trial.front.frames(samples)
+        (scores,) = scored(net, frames[None])
         top, below = grid[2 * row][column], grid[2 * row + 1][column]
         top.imshow(
             frames.T, aspect="auto", origin="lower", extent=(0, len(frames) * trial.front.hop_s, 0, frames.shape[1])
@@ -112,11 +111,6 @@ def picture(place: Path, found: Sequence[Telling], net: LectureNet, trial: Trial
     figure.savefig(place, dpi=100)
 
 
-def _frames_and_scores(net: LectureNet, trial: Trial, samples: Samples) -> tuple[Frames, Frames]:
-    frames = trial.front.frames(samples)
-    return frames, scored(net, frames[None])[0]
-
-
 def rows(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The lines of the table."""
     yield "| | what is said | over | score | after the change |"
@@ -124,8 +118,3 @@ def rows(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     for error in found:
         scores = f"{error['score']:.2f} | {error['changed']:.2f}"
         yield f"| {error['kind']} | {error['said']} | {error['noise']} | {scores} |"
-
-
-def as_json(found: Sequence[Telling]) -> list[dict[str, Any]]:
-    """For the results."""
-    return [asdict(error) for error in found]

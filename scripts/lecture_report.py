@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from lecture import RATES
 from lecture_errors import rows
-from lecture_scenes import COURSE, OURS
+from lecture_scenes import COURSE, OURS, banks
 
 from kws.files import write_whole
 
@@ -19,7 +19,7 @@ LABELS = {"run": "ones for 0.36 s", "step": "ones for one step", "clip": "one la
 
 def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     """Write FOLDER/report.md and the pictures of the parts that were measured."""
-    text = ["# The lecture, reproduced", "", *_about(lines, quick=quick)]
+    text = ["# The lecture, reproduced", "", *_about(quick=quick)]
     parts = {
         "setup": _setup,
         "labels": _labels,
@@ -31,17 +31,17 @@ def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     for part, tell in parts.items():
         theirs = [line for line in lines if line["part"] == part]
         if theirs:
-            text += ["", *tell(folder, theirs), "", f"`scripts/reproduce_lecture --parts {part}`"]
+            heard = f"{theirs[0]['words']} utterances, {theirs[0]['hours']:g} h without the word"
+            text += ["", *tell(folder, theirs), "", f"{heard}: `scripts/reproduce_lecture --parts {part}`"]
     write_whole(folder / "report.md", ("\n".join(text) + "\n").encode())
 
 
-def _about(lines: Sequence[Line], *, quick: bool) -> Iterator[str]:
+def _about(*, quick: bool) -> Iterator[str]:
     """What all figures rest on."""
-    last = lines[-1]
     rates = ", ".join(f"{rate:g}" for rate in RATES)
     yield (
-        f"Misses are means over {rates} false accepts per hour, of {last['words']} utterances and {last['hours']:g} h "
-        "without the word, in voices that no net was trained on. In brackets the least and the most of the seeds."
+        f"Misses are means over {rates} false accepts per hour, in voices that no net was trained on. In brackets the "
+        "least and the most of the seeds. Below each part stands what it was heard on."
     )
     if quick:
         yield "**This is the quick run: it shows that everything works, and nothing about the claims.**"
@@ -144,7 +144,7 @@ def _variety(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     """Misses over distinct recordings."""
     yield "## Few recordings make many clips"
     yield ""
-    most = 682
+    most = sum(clip.kind == "positive" for clip in banks("train").clips)
     groups = _grouped(lines, "each")
     ordered = sorted(groups.items(), key=lambda pair: pair[0][0] or most)
     yield f"{lines[0]['clips']:,} clips of so many distinct positives, as many negatives and backgrounds:"

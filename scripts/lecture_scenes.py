@@ -18,8 +18,7 @@ from kws.events import Event
 from kws.features import LogMel, hann
 from synth.bank import Bank, Clip, starter_bank
 from synth.devices import NEUTRAL
-from synth.generate import perform
-from synth.scene import Ranges
+from synth.scene import Noise, Ranges, Scene
 from synth.stage import Stage
 from synth.voices import Split
 
@@ -71,14 +70,17 @@ class Scenes:
         return Stage(WORD, [banks(self.split, self.each, near=self.near)], split=self.split, ranges=self.ranges)
 
     def __call__(self, number: int) -> tuple[Samples, Sequence[Event]]:
-        """Sound (S,) and events of a clip; with few backgrounds, one of those."""
-        if self.each is None:
-            take = perform(self.stage, self.seed, number)
-        else:
-            scene = self.stage.draw(np.random.default_rng([self.seed, number]))
-            other = self.stage.draw(np.random.default_rng([self.seed, number % self.each]))
-            take = self.stage.render(replace(scene, noises=other.noises))
+        """Sound (S,) and events of a clip."""
+        take = self.stage.render(self.scene(number))
         return take.samples, take.events
+
+    def scene(self, number: int) -> Scene:
+        """What is drawn for a clip; with few backgrounds, over one of those."""
+        scene = self.stage.draw(np.random.default_rng([self.seed, number]))
+        return scene if self.each is None else replace(scene, noises=self._noises(number % self.each))
+
+    def _noises(self, number: int) -> tuple[Noise, ...]:
+        return self.stage.draw(np.random.default_rng([self.seed, number])).noises
 
 
 @dataclass(frozen=True, kw_only=True)
