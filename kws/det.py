@@ -42,6 +42,12 @@ def grid(count: int = 200) -> tuple[float, ...]:
     return tuple((1 / (1 + np.exp(-logits))).tolist())
 
 
+def logits(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Of scores in [0, 1], which are taken for a millionth and for all but that where they are less or more."""
+    inner = np.clip(np.asarray(scores, np.float64), 1e-6, 1 - 1e-6)
+    return np.log(inner / (1 - inner))
+
+
 def wilson(count: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a share `count / of`; (0, 1) if nothing was counted.
 
@@ -228,7 +234,7 @@ def tail_threshold(det: Det, target_per_hour: float) -> float:
         return 0.0
     highest = np.array([thresholds[counts >= rank].max() for rank in ranks])
     rarer = np.log2((ranks - 0.5) / (det.hours * target_per_hour))
-    logit = np.average(np.log(highest / (1 - highest)) + _SLOPE * rarer, weights=ranks)
+    logit = np.average(logits(highest) + _SLOPE * rarer, weights=ranks)
     return float(1 / (1 + np.exp(-logit)))
 
 

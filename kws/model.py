@@ -9,7 +9,8 @@ kernel - 1, so one pass over a clip equals any stream of it. The floor follows t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -95,6 +96,12 @@ class Net(nn.Module):
     def nets(self) -> list[Member]:
         """The members."""
         return [member for member in self.members if isinstance(member, Member)]
+
+    def part(self, numbers: Sequence[int]) -> Net:
+        """A net of those of the members, which stay this net's too."""
+        net = type(self)(self.front_end, replace(self.shape, members=len(numbers)))
+        net.members = nn.ModuleList(self.members[number] for number in numbers)
+        return net.train(self.training)
 
     def blank_state(self, clips: int) -> State:
         """The state before any sound, as the listener starts from."""

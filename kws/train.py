@@ -2,7 +2,9 @@
 
 A run folder holds `checkpoint.pt` (all that is needed to go on), `average.pt` (the averaged weights as last validated,
 with their calibrated rule and DET) and `log.jsonl` (a line a validation). The last weights are kept, not those that did
-best on the way: over an hour or two of talk that would be a choice by luck.
+best on the way: over an hour or two of talk that would be a choice by luck. But more members learn than are kept: they
+come out good and bad by what dropout drew, and validation sees which did: not by words missed, which are few of made
+voices, but by how far words lie above the thresholds that talk needs.
 
 B clips, T frames, M mel bands, N steps.
 """
@@ -26,22 +28,23 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from kws.augment import Variety, augmented, stretches
+from kws.augment import augmented, stretches
 from kws.config import Decision, FrontEnd, Shape
-from kws.det import Choice, Det, calibrated_threshold
+from kws.det import Choice, Det, calibrated_threshold, choose_threshold, logits
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
 from kws.learner import Learner, Lesson
 from kws.loss import max_pooling_loss
 from kws.model import Net
-from kws.targets import Window, heeded, regions
+from kws.recipe import Recipe, Source
+from kws.targets import heeded, regions
 from kws.trunk import packed, read_trunk
 from kws.validation import Hearing, Score, Validation
 
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
-"""False accepts per hour over which misses are averaged."""
+"""False accepts per hour whose thresholds are averaged."""
 _SAVE_EVERY = 200
 """Steps after which there is a checkpoint to go on from, whatever ends the run."""
 _PIECE = 3000
@@ -49,62 +52,26 @@ _PIECE = 3000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a net is trained."""
-
-    steps: int = 1200
-    batch: int = 40
-    crop_s: float = 5.0
-    """Length of the stretch of each clip that a batch takes."""
-    learning_rate: float = 8e-3
-    weight_decay: float = 1e-2
-    warm_up: int = 200
-    """Steps over which the learning rate rises."""
-    smoothing: tuple[int, ...] = (8, 5)
-    """Steps whose scores the rule may average. The loss judges single steps: averaged there too, it gains nothing."""
-    most_lag_s: float = 0.13
-    """Median time from a word's end to its detection above which fewer scores are averaged."""
-    negative_weight: float = 0.3
-    """Of a second of negatives in the loss, over a positive's. More of it, and people, whom no training voice quite
-    resembles, are given up sooner."""
-    average: float = 0.99
-    """Share of the old in the running average of the weights."""
-    dropout: float = 0.1
-    carried: float = 0.5
-    """Share of clips that start from the state another clip ended in."""
-    validate_every: int = 1200
-    target_per_hour: float = 0.5
-    seed: int = 1
-    trunk: bool = True
-    """Whether the net starts from what the trunk knows of phones."""
-    front_end: FrontEnd = FrontEnd()
-    shape: Shape = Shape()
-    window: Window = Window()
-    variety: Variety = Variety()  # noqa: RUF009 - frozen
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """What a run learns from, kept with it and handed on to the detector's file."""
-
-    word: str
-    made_from: str
-    """A fingerprint of the dataset or stage."""
-    language: str = "en-us"
-    licences: tuple[str, ...] = ()
-    """One sentence for each source of sound."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Standing:
     """What validation said of the weights."""
 
-    mean_frr: float = math.inf
-    """Over several rates of false accepts, as one rate rests on a few detections."""
+    shortfall: float = math.inf
+    """Of the words, below the mean threshold for several rates of false accepts, as one rate rests on a few of them."""
     frr: float = math.inf
     """At the target's threshold."""
     false_accepts_per_hour: float = math.inf
     """There."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A net, its rule for the target, and what validation said of it."""
+
+    net: Net
+    det: Det
+    decision: Decision
+    choice: Choice
+    standing: Standing
 
 
 class Training:
@@ -115,7 +82,8 @@ class Training:
     def __init__(self, recipe: Recipe, source: Source, folder: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.folder = recipe, source, folder
-        self.net = self.net_type(recipe.front_end, recipe.shape, recipe.dropout)
+        learning = replace(recipe.shape, members=recipe.shape.members + recipe.spares)
+        self.net = self.net_type(recipe.front_end, learning, recipe.dropout)
         if recipe.trunk:
             trunk = read_trunk()
             trunk.start(self.net)
@@ -238,31 +206,42 @@ class Training:
 
     def _validate(self, validation: Validation, loss: float) -> None:
         self.settle()
-        det, decision, choice = calibrated(validation.heard_by(scorer(self.average)), self.recipe)
-        standing = Standing(
-            mean_frr=float(np.mean([_frr(_chosen(det, rate, decision, validation)) for rate in _RATES])),
-            frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
-        )  # fmt: skip
-        self.standing = standing
-        self._save_average(validation, det, decision, choice.caveat)
+        kept, alone = list(range(len(self.average.nets))), []
+        if self.recipe.spares:
+            alone = [self._judged(self.average.part([number]), validation).standing.shortfall for number in kept]
+            kept = sorted(np.argsort(alone, kind="stable")[: self.recipe.shape.members].tolist())
+        judged = self._judged(self.average.part(kept), validation)
+        self.standing = judged.standing
+        self._save_judged(judged, validation)
         line = {
-            "step": self.step, "loss": round(loss, 4), **asdict(standing), "threshold": choice.threshold,
-            "hours": round(validation.hours, 3), "utterances": len(validation.utterances),
+            "step": self.step, "loss": round(loss, 4), **asdict(self.standing), "threshold": judged.choice.threshold,
+            "hours": round(validation.hours, 3), "utterances": len(validation.utterances), "alone": alone,
+            "kept": kept,
         }  # fmt: skip
         append_line(self.folder / LOG, json.dumps(line))
         self.save()
 
-    def _save_average(self, validation: Validation, det: Det, decision: Decision, caveat: str) -> None:
+    def _judged(self, net: Net, validation: Validation) -> Judged:
+        hearing = validation.heard_by(scorer(net))
+        det, decision, choice = calibrated(hearing, self.recipe)
+        middle = np.mean(logits(np.array([choose_threshold(det, rate).threshold for rate in _RATES])))
+        standing = Standing(
+            shortfall=hearing.shortfall(replace(decision, threshold=float(1 / (1 + np.exp(-middle))))),
+            frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
+        )  # fmt: skip
+        return Judged(net=net, det=det, decision=decision, choice=choice, standing=standing)
+
+    def _save_judged(self, judged: Judged, validation: Validation) -> None:
         state = {
-            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": self.average.state_dict(),
-            "decision": decision.to_json(), "det": det.to_json(), "caveat": caveat,
+            "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "net": judged.net.state_dict(),
+            "decision": judged.decision.to_json(), "det": judged.det.to_json(), "caveat": judged.choice.caveat,
             "spoken_by_people": validation.spoken_by_people,
         }  # fmt: skip
         write_whole(self.folder / AVERAGE, packed(state))
 
     def _standing(self) -> str:
         now = self.standing
-        if math.isinf(now.mean_frr):
+        if math.isinf(now.frr):
             return ""
         return f"validation FRR {100 * now.frr:.1f} % at {now.false_accepts_per_hour:.2f} false accepts/h"
 
@@ -325,7 +304,7 @@ def begun(folder: Path, recipe: Recipe) -> Recipe | None:
     if not (folder / CHECKPOINT).is_file():
         return None
     theirs = _unpacked(folder / CHECKPOINT)["recipe"]
-    fitted = {name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every")}
+    fitted = {name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every", "spares")}
     return replace(recipe, shape=Shape.from_json(theirs["shape"]), **fitted)
 
 

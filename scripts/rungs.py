@@ -19,8 +19,9 @@ from kws.cli.scenes import Material
 from kws.config import Shape
 from kws.examples import Examples, Heard
 from kws.model import Member, Net
+from kws.recipe import Recipe
 from kws.targets import Window, heeded
-from kws.train import Recipe, Training, scorer
+from kws.train import Training, scorer
 from synth.bank import Clip
 from synth.devices import NEUTRAL
 from synth.scene import Ranges

@@ -16,7 +16,7 @@ from kws.cli.stages import Stages
 from kws.errors import Failure
 from kws.events import Event
 from kws.examples import Examples, Recorded
-from kws.train import Recipe
+from kws.recipe import Recipe
 from synth.recorded import Recordings
 from synth.scene import Ranges
 from synth.stage import Stage

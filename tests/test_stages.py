@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kws.cli.runs import effort, shortened
 from kws.cli.stages import Budget, Stages, stoppable
-from kws.train import Recipe
+from kws.recipe import Recipe
 
 
 class Clock:

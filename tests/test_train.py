@@ -24,9 +24,10 @@ from kws.config import FrontEnd, Shape
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.examples import Examples, FeatureClips
+from kws.recipe import Recipe, Source
 from kws.release import release
 from kws.targets import heeded
-from kws.train import AVERAGE, CHECKPOINT, LOG, Recipe, Source, Training, load_average
+from kws.train import AVERAGE, CHECKPOINT, LOG, Training, load_average
 from kws.validation import Utterance, Validation
 from synth.bank import write_bank
 from synth.devices import NEUTRAL
@@ -39,6 +40,7 @@ RECIPE = Recipe(
     warm_up=4,
     average=0.8,
     validate_every=6,
+    spares=0,
     trunk=False,
     shape=Shape(channels=16, hidden=16, layers=1, members=1),
 )
@@ -137,6 +139,28 @@ def test_the_weights_are_the_same_with_any_number_of_threads(examples: Examples,
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
     one, other, _ = training.net.nets
     assert not torch.equal(one.conv.weight, other.conv.weight)
+
+
+def test_of_the_members_that_learn_those_are_kept_that_miss_least(
+    examples: Examples, validation: Validation, tmp_path: Path
+) -> None:
+    shape = replace(RECIPE.shape, members=2)
+    recipe = replace(
+        RECIPE, shape=shape, spares=2, steps=40, validate_every=40, learning_rate=1e-2, target_per_hour=60.0
+    )  # fmt: skip
+    training = Training(recipe, SOURCE, tmp_path)
+    training.learn(examples, 40)
+    with torch.no_grad():
+        for number in (0, 2):
+            training.average.nets[number].head.bias.fill_(-50.0)
+    training._validate(validation, 0.0)
+    line = json.loads((tmp_path / LOG).read_text())
+    assert line["kept"] == [1, 3]
+    assert min(line["alone"][0], line["alone"][2]) > 5 > max(line["alone"][1], line["alone"][3])
+    net, _ = load_average(tmp_path)
+    assert net.shape.members == 2
+    for ours, number in zip(net.nets, line["kept"], strict=True):
+        assert torch.equal(ours.head.weight, training.average.nets[number].head.weight)
 
 
 def test_a_step_that_fails_is_not_passed_over(examples: Examples, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from kws.config import FrontEnd, Shape
 from kws.errors import Failure
 from kws.model import Net
-from kws.train import Recipe
+from kws.recipe import Recipe
 from kws.trunk import LAG_S, align, phone_loss, read_trunk, spread, trunk_of
 
 SMALL = Shape(channels=8, hidden=8, layers=1, members=1)

@@ -8,7 +8,8 @@ import torch
 
 from kws.config import Decision, FrontEnd
 from kws.model import Net
-from kws.train import Recipe, calibrated, scorer
+from kws.recipe import Recipe
+from kws.train import calibrated, scorer
 from kws.validation import Utterance, Validation
 
 
@@ -53,6 +54,25 @@ def test_hours_misses_and_lag_are_counted(tiny_net: Net, recordings: list[np.nda
     at = next(index for index, threshold in enumerate(det.thresholds) if threshold > 0.5)
     assert (det.misses[at], det.utterances, det.false_accepts[at]) == (1, 2, 0)
     assert hearing.lag_s(rule.decision) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_shortfall_tells_how_far_words_lie_from_the_threshold(tiny_net: Net) -> None:
+    validation = Validation(front_end=FrontEnd(), shape=tiny_net.shape)
+    validation.utterances = [Utterance(frames=np.zeros((400, 40), np.float16), start_s=1.5, end_s=2.0)] * 2
+    rule = validation.rule(Decision(threshold=0.5))
+    times_s = rule.first_s + rule.step_s * np.arange(tiny_net.shape.steps(400))
+
+    def shortfall(high: float, smoothing: int = 1, at_s: float = 2.1) -> float:
+        scores = np.where(np.abs(times_s - at_s) < 0.51 * rule.step_s, high, 0.1).astype(np.float32)
+        hearing = validation.heard_by(lambda given: [scores for _ in given])
+        return hearing.shortfall(Decision(threshold=0.5, smoothing=smoothing))
+
+    assert shortfall(0.5) == pytest.approx(np.log(2))
+    assert shortfall(0.9) == pytest.approx(np.log(1 + 1 / 9), rel=1e-4)
+    assert shortfall(0.9, smoothing=4) > shortfall(0.9)
+    assert shortfall(0.9, at_s=0.7) == pytest.approx(np.log(1 + 9), rel=1e-4), "it is heard where no word is"
+    validation.utterances = []
+    assert shortfall(0.9) == np.inf
 
 
 def test_as_many_scores_are_averaged_as_keep_the_median_lag(tiny_net: Net) -> None:

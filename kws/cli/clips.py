@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kws.cli.scenes import Material
     from kws.cli.stages import Stages
     from kws.examples import Clips, FeatureClips, Heard, Recorded
-    from kws.train import Recipe, Source
+    from kws.recipe import Recipe, Source
     from synth.raised import Piece
     from synth.scene import Ranges
     from synth.stage import Group, Stage
@@ -128,7 +128,7 @@ class Fed:
 
 def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:
     """Scenes without end, rendered as they are needed."""
-    from kws.train import Source
+    from kws.recipe import Source
 
     heard = material.recordings is not None and ranges.recorded > 0
     stage = material.stage(replace(ranges, recorded=_RENDERED) if heard else ranges)

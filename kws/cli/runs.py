@@ -24,7 +24,8 @@ from kws.files import make_folder
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
     from kws.examples import Examples
-    from kws.train import Recipe, Training
+    from kws.recipe import Recipe
+    from kws.train import Training
     from kws.validation import Validation
     from synth.bank import Bank, Clip
     from synth.stage import Stage
@@ -54,7 +55,7 @@ _POOL_SHARE = 0.35
 
 def recipe_of(seed: int, target_per_hour: float, steps: int | None) -> Recipe:
     """The usual recipe, for another number of steps if one is named."""
-    from kws.train import Recipe
+    from kws.recipe import Recipe
 
     recipe = Recipe(seed=seed, target_per_hour=target_per_hour)
     return replace(recipe, steps=steps) if steps else recipe
@@ -180,7 +181,7 @@ def _is_late(stages: Stages) -> bool:
 def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: float) -> Recipe:
     """The recipe with as many steps as there is time for, timed on a few; `clip_s`: for a clip, of all cores.
 
-    Where those are too few for all members, one alone learns.
+    Where not all steps fit, none is spent on members that are not kept; where few do, one member alone learns.
     """
     import tempfile
 
@@ -195,6 +196,9 @@ def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: fl
         return budget.steps(step_s + plan.effort.fresh * clip_s, recipe.steps)
 
     steps = fitting(recipe)
+    if steps < recipe.steps and recipe.spares:
+        recipe = replace(recipe, spares=0)
+        steps = fitting(recipe)
     if steps < min(_ENOUGH_STEPS, recipe.steps) and recipe.shape.members > 1:
         recipe = replace(recipe, shape=replace(recipe.shape, members=1))
         steps = fitting(recipe)

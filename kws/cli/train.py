@@ -16,7 +16,7 @@ from kws.events import read_manifest
 
 if TYPE_CHECKING:
     from kws.cli.clips import Fed
-    from kws.train import Source
+    from kws.recipe import Source
     from kws.validation import Validation
 
 _FOLDER = click.Path(path_type=Path)
@@ -92,7 +92,7 @@ def _fed(made: _Made | None, wanted: Wanted, material: Material | None, seed: in
 
 
 def _made(dataset: Path) -> _Made:
-    from kws.train import Source
+    from kws.recipe import Source
     from synth.generate import DATASET
 
     try:
