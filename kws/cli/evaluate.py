@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from kws.evaluate import Listener
     from kws.excerpts import Excerpts
     from kws.report import Report
 
@@ -34,27 +38,32 @@ if TYPE_CHECKING:
     help="False accepts per hour of human speech to aim at.",
 )
 @click.option("--threshold", type=float, help="Instead of the detector's own.")
+@click.option(
+    "--adapter",
+    metavar="COMMAND",
+    help="Measure another engine by the same rules: a command that gets DETECTOR as its last argument and scores what "
+    "it is sent; kws/adapter.py tells how they talk.",
+)
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     detector: str, positives: Path | None, negatives: Path | None, out: Path | None, sound: bool, as_json: bool,
-    target_fa: float, threshold: float | None,
+    target_fa: float, threshold: float | None, adapter: str | None,
 ) -> None:  # fmt: skip
-    """Measure DETECTOR (a shipped name or a .onnx file) on recordings.
+    """Measure DETECTOR (a shipped name or a .onnx file; with --adapter whatever that knows) on recordings.
 
     Every recording is fed to it as a microphone would, at its own threshold. Subfolders of the negatives whose names
     begin with "speech" are human speech, which alone makes the headline; a folder without subfolders counts as speech.
     What a dataset of positives marks as near-miss or containing is told apart: how much of it was taken for the word.
     """
-    from kws.detector import load
     from kws.evaluate import measure
     from kws.excerpts import cut_excerpts
     from kws.plots import det_text, scores_text
     from kws.timeline import encodable
     from kws.wording import lines
 
-    listener = load(detector, threshold=threshold)
-    if out:
-        _make(out)
-    report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
+    with _opened(detector, threshold, adapter) as listener:
+        if out:
+            _make(out)
+        report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
     if out:
         write_report(out, report, cut_excerpts(report, positives, negatives) if sound else None)
     if as_json:
@@ -64,6 +73,19 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     click.echo(encodable(told, sys.stdout.encoding))
     if out:
         click.echo(f"\n{out / 'report.html'}: all of it as a page", err=True)
+
+
+@contextmanager
+def _opened(detector: str, threshold: float | None, adapter: str | None) -> Iterator[Listener]:
+    """The detector, or the engine behind an adapter."""
+    from kws.adapter import Adapter
+    from kws.detector import load
+
+    if adapter is None:
+        yield load(detector, threshold=threshold)
+        return
+    with closing(Adapter([*shlex.split(adapter), detector], threshold)) as engine:
+        yield engine
 
 
 def _make(out: Path) -> None:
