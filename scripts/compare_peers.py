@@ -1,0 +1,119 @@
+"""The other engines of scripts/compare: what is installed, which of their models listen for which word.
+
+Each gets a virtual environment of its own; what cannot be installed or does not run is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kws.files import make_folder, write_whole
+
+ADAPTERS = Path(__file__).resolve().parent / "peers"
+_TOOLS = {"pip", "setuptools", "wheel"}
+"""What an environment holds before anything is installed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """Another engine."""
+
+    name: str
+    packages: tuple[str, ...]
+    """For pip, at the version that was looked at."""
+    adapter: str
+    """Of scripts/peers."""
+    models: Mapping[str, str]
+    """The model that listens for each word; empty where any phrase can be asked for."""
+    licence: str
+    """Of code and models."""
+    optional: bool = False
+    """Whether its licence asks for a decision of the user's own."""
+
+    def model(self, word: str) -> str | None:
+        """The model that listens for a word; None if there is none."""
+        return self.models.get(word) if self.models else word
+
+
+def _same(*words: str) -> dict[str, str]:
+    return {word: word.replace(" ", "_") for word in words}
+
+
+PEERS = (
+    Peer(
+        name="pymicro-wakeword", packages=("pymicro-wakeword==2.5.0",), adapter="microwakeword.py",
+        models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0",
+    ),
+    Peer(
+        name="pyopen-wakeword", packages=("pyopen-wakeword==1.1.0",), adapter="openwakeword_tflite.py",
+        models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0, models CC BY-NC-SA 4.0",
+    ),
+    Peer(
+        name="openwakeword", packages=("openwakeword==0.4.0",), adapter="openwakeword_onnx.py",
+        models=_same("alexa", "hey jarvis", "hey mycroft"), licence="Apache-2.0, models CC BY-NC-SA 4.0",
+    ),
+    Peer(
+        name="pocketsphinx", packages=("pocketsphinx==5.1.1", "numpy"), adapter="sphinx.py", models={},
+        licence="BSD-2-Clause",
+    ),
+    Peer(
+        name="pvporcupine", packages=("pvporcupine==1.9.5", "numpy"), adapter="porcupine.py",
+        models=_same("alexa", "computer", "jarvis"), licence="Apache-2.0; use: Picovoice's terms", optional=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """A virtual environment of its own for some packages."""
+
+    name: str
+    packages: tuple[str, ...]
+    root: Path
+    """Where it lies, and beside it what was found."""
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.root / self.name
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    def install(self) -> dict[str, Any]:
+        """What was installed, now unless it is there: minutes, megabytes and packages, or the reason why it is not."""
+        told = self.root / f"{self.name}.json"
+        if told.is_file():
+            found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+            return found
+        make_folder(self.root)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(self.folder)], check=True)
+        begun_s = time.monotonic()
+        done = subprocess.run(
+            [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.packages],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            found = {"reason": lines[-1].strip() if lines else f"pip ended with {done.returncode}"}
+        else:
+            found = {"minutes": round((time.monotonic() - begun_s) / 60, 2), **size(self.folder)}
+        write_whole(told, json.dumps(found).encode())
+        return found
+
+
+def size(environment: Path) -> dict[str, float]:
+    """Megabytes of an environment's packages, without the tools that every environment holds, and their number."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    records = [path for path in site.glob("*.dist-info") if path.name.split("-")[0].lower() not in _TOOLS]
+    ours = [path for path in site.rglob("*") if path.is_file() and path.relative_to(site).parts[0] not in _TOOLS]
+    return {"megabytes": round(sum(path.stat().st_size for path in ours) / 1e6, 1), "distributions": len(records)}

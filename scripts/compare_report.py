@@ -1,0 +1,187 @@
+"""What scripts/compare found, in tables and DET curves, where we are behind first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from kws.det import Det, poisson_interval
+from kws.files import read_lines, write_whole
+
+OURS = "activate-kws"
+CONDITIONS = ("clean", "babble_10db", "music_5db", "far")
+TALK = "talk"
+RATES = (0.5, 2.0)
+"""False accepts per hour at which all are compared."""
+
+Found = dict[str, Any]
+
+
+class Word:
+    """What every engine made of a word."""
+
+    def __init__(self, folder: Path) -> None:
+        self.word = folder.name.replace("_", " ")
+        self.parts: dict[str, dict[str, Found]] = {}
+        for place in sorted(folder.glob("*.json")):
+            engine, _, part = place.stem.rpartition("-")
+            self.parts.setdefault(engine, {})[part] = json.loads(place.read_text(encoding="utf-8"))
+        whole = {*CONDITIONS, TALK}
+        self.engines = [engine for engine, parts in self.parts.items() if parts.keys() >= whole]
+        self.engines.sort(key=lambda engine: (engine != OURS, engine))
+
+    def frr(self, engine: str, condition: str) -> float:
+        """The share missed at the engine's own threshold."""
+        return float(self.parts[engine][condition]["positives"]["frr"])
+
+    def accepts(self, engine: str) -> Found:
+        """What was wrongly heard in the hours of human speech, at the engine's own threshold."""
+        found: Found = self.parts[engine][TALK]["negatives"]["speech"]
+        return found
+
+    def at_rate(self, engine: str, condition: str, per_hour: float) -> float | None:
+        """The share missed at the lowest threshold with at most so many false accepts; None if it has none such."""
+        talk, said = (Det.from_json(self.parts[engine][part]["det"]) for part in (TALK, condition))
+        met = np.flatnonzero(np.asarray(talk.false_accepts) <= per_hour * talk.hours + 1e-9)
+        return float(said.frr[met[0]]) if len(met) else None
+
+    def curve(self, engine: str) -> tuple[list[float], list[float]]:
+        """False accepts per hour and misses, the mean of all conditions, at each threshold."""
+        talk = Det.from_json(self.parts[engine][TALK]["det"])
+        frr = np.mean([Det.from_json(self.parts[engine][part]["det"]).frr for part in CONDITIONS], axis=0)
+        return np.maximum(talk.false_accepts_per_hour, 0.5 / talk.hours).tolist(), frr.tolist()
+
+    def late_s(self, engine: str) -> str:
+        """Median and p90 of the time from a clean word's end to its detection."""
+        late = self.parts[engine]["clean"]["positives"]["latency_s"]
+        return f"{late['median']:.2f} / {late['p90']:.2f}" if late else "-"
+
+
+def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
+    """Write compare.md and a picture of each word."""
+    words = [Word(place) for place in sorted((folder / "heard").iterdir()) if place.is_dir()]
+    costs: dict[str, list[Found]] = {}
+    for line in read_lines(folder / "costs.jsonl"):
+        costs.setdefault(line["engine"], []).append(line)
+    write_whole(folder / "installed.json", (json.dumps(installed, indent=1) + "\n").encode())
+    told = [*_behind(words, costs), *_missed(words), *_costs(costs), *_installed(installed)]
+    for word in words:
+        _draw(folder / f"{word.word.replace(' ', '_')}.png", word)
+        told += ["", f"![{word.word}]({word.word.replace(' ', '_')}.png)"]
+    write_whole(folder / "compare.md", ("\n".join(told) + "\n").encode())
+
+
+def _behind(words: Sequence[Word], costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
+    """Every cell in which another is better."""
+    yield "## Where we are behind"
+    yield ""
+    found = []
+    for word in words:
+        for rate in RATES:
+            for condition in CONDITIONS:
+                missed = {engine: word.at_rate(engine, condition, rate) for engine in word.engines}
+                ours = missed.pop(OURS, None)
+                better = {engine: share for engine, share in missed.items() if share is not None}
+                for engine, share in better.items():
+                    if ours is None or share < ours:
+                        told = "reaches no such rate" if ours is None else f"{100 * ours:.1f} % missed"
+                        found.append(
+                            f'- "{word.word}", {condition}, {rate:g} false accepts per hour: ours {told}, '
+                            f"{engine} {100 * share:.1f} %"
+                        )
+    ours_s = _median(costs.get(OURS, ()), "cpu_per_s")
+    for engine, lines in costs.items():
+        if engine != OURS and ours_s > _median(lines, "cpu_per_s") / 2:
+            ratio = ours_s / _median(lines, "cpu_per_s")
+            found.append(f"- processor time: {ratio:.2f} of {engine}'s, where half was aimed at")
+    yield from found or ["In nothing that was measured."]
+    yield ""
+
+
+def _missed(words: Sequence[Word]) -> Iterator[str]:
+    yield "## Missed, and falsely heard"
+    yield ""
+    conditions = " / ".join(condition.split("_")[0] for condition in CONDITIONS)
+    rates = " | ".join(f"at {rate:g} per hour" for rate in RATES)
+    yield f"Missed, %, {conditions}; false accepts per hour of human speech with their 95 % interval."
+    yield ""
+    yield f"| word | engine | at its own threshold | false accepts per hour | {rates} | late, s |"
+    yield "|---" * (5 + len(RATES)) + "|"
+    for word in words:
+        for engine in word.engines:
+            own = " / ".join(f"{100 * word.frr(engine, condition):.1f}" for condition in CONDITIONS)
+            talk = word.accepts(engine)
+            low, high = poisson_interval(talk["false_accepts"], talk["hours"])
+            equal = [
+                " / ".join(
+                    "-" if (share := word.at_rate(engine, condition, rate)) is None else f"{100 * share:.1f}"
+                    for condition in CONDITIONS
+                )
+                for rate in RATES
+            ]
+            rate = f"{talk['per_hour']:.2f} ({low:.2f}-{high:.2f})"
+            yield f"| {word.word} | {engine} | {own} | {rate} | {' | '.join(equal)} | {word.late_s(engine)} |"
+    yield ""
+
+
+def _costs(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
+    if not costs:
+        return
+    yield "## What listening costs"
+    yield ""
+    yield "Medians of runs by turns on one core, of the test split's human speech."
+    yield ""
+    yield "| engine | processor, ms a second of sound | ours / theirs | peak memory, MiB | ready after, s | runs |"
+    yield "|---|---|---|---|---|---|"
+    ours = costs.get(OURS, ())
+    for engine, lines in sorted(costs.items(), key=lambda item: _median(item[1], "cpu_per_s")):
+        ratios = [ours_line["cpu_per_s"] / line["cpu_per_s"] for ours_line, line in zip(ours, lines, strict=False)]
+        ratio = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})" if ratios and engine != OURS else "-"
+        yield (
+            f"| {engine} | {1e3 * _median(lines, 'cpu_per_s'):.2f} | {ratio} | {_median(lines, 'peak_mib'):.0f} "
+            f"| {_median(lines, 'ready_s'):.2f} | {len(lines)} |"
+        )
+    yield ""
+
+
+def _installed(installed: Mapping[str, Found]) -> Iterator[str]:
+    yield "## What is installed"
+    yield ""
+    yield "| | packages | megabytes | minutes | licence |"
+    yield "|---|---|---|---|---|"
+    for name, found in installed.items():
+        if "reason" in found:
+            yield f"| {name} | not installed: {found['reason']} | | | {found['licence']} |"
+        else:
+            yield (
+                f"| {name} | {found['distributions']} | {found['megabytes']:.0f} | {found['minutes']} "
+                f"| {found['licence']} |"
+            )
+
+
+def _median(lines: Sequence[Found], name: str) -> float:
+    return median(line[name] for line in lines) if lines else float("inf")
+
+
+def _draw(place: Path, word: Word) -> None:
+    """The DET curves of a word, and each engine's own threshold."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    for number, engine in enumerate(word.engines):
+        rates, missed = word.curve(engine)
+        axes.step(rates, [100 * share for share in missed], where="post", color=f"C{number}", label=engine)
+        own = np.mean([word.frr(engine, condition) for condition in CONDITIONS])
+        per_hour = max(word.accepts(engine)["per_hour"], 0.5 / word.accepts(engine)["hours"])
+        axes.plot([per_hour], [100 * own], "o", color=f"C{number}")
+    axes.set(xscale="log", xlabel="false accepts per hour of human speech (none: half of one)", ylim=(0, 101))
+    axes.set(ylabel="missed, %, mean of four conditions", title=f"“{word.word}”", xlim=(0.1, 100))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(place, dpi=100)

@@ -1,0 +1,119 @@
+"""What every adapter shares: how it talks to `kws evaluate --adapter`, and how its cost is measured.
+
+An adapter runs in the environment of the engine that it adapts, so this needs numpy and nothing of ours. Its program
+takes the name of a model and then answers as the head of kws/adapter.py tells; or, with --cost PCM, feeds itself that
+file of 16-bit samples in chunks of 80 ms and prints one line of JSON: processor seconds per second of sound (feeding
+alone), seconds from the start of the process until it was ready, peak resident memory, and how often it fired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 16_000
+CHUNK = RATE_HZ * 80 // 1000
+BLOCK = CHUNK * 125
+"""Samples read at once, between the stretches that are timed."""
+
+Pcm = NDArray[np.int16]
+
+
+class Engine(Protocol):
+    """An engine that listens for one word, or for several."""
+
+    word: str
+    threshold: float
+    """The score from which its makers take the word as heard."""
+    step_s: float
+    """Seconds from one score to the next."""
+    first_s: float
+    """Seconds of sound behind the first."""
+
+    def reset(self) -> None:
+        """Forget all sound."""
+
+    def feed(self, pcm: Pcm) -> Sequence[float]:
+        """The scores that more samples (S,) give."""
+
+
+class Whole:
+    """Hands samples on in stretches of one length, whatever lengths they come in."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._left = np.zeros(0, np.int16)
+
+    def take(self, pcm: Pcm) -> list[Pcm]:
+        """The stretches that are whole now."""
+        held = np.concatenate((self._left, pcm))
+        count = len(held) // self._length
+        self._left = held[count * self._length :]
+        return [held[at * self._length : (at + 1) * self._length] for at in range(count)]
+
+
+def answer(engine: Engine) -> None:
+    """Say who it is, and score what comes in until there is no more."""
+    about = {"word": engine.word, "threshold": engine.threshold, "step_s": engine.step_s, "first_s": engine.first_s}
+    print(json.dumps(about), flush=True)
+    sound = sys.stdin.buffer
+    while head := sound.read(4):
+        if count := int.from_bytes(head, "little"):
+            scores = engine.feed(np.frombuffer(sound.read(2 * count), "<i2"))
+            print(json.dumps([min(1.0, max(0.0, float(score))) for score in scores]), flush=True)
+        else:
+            engine.reset()
+
+
+def cost(open_engine: Callable[[str], Engine], model: str, pcm: Path, started_s: float) -> dict[str, float]:
+    """What listening costs."""
+    engine = open_engine(model)
+    ready_s, ready_cpu_s = time.time() - started_s, time.process_time()
+    fired, cpu_s, fed = 0, 0.0, 0
+    with pcm.open("rb") as sound:
+        while len(block := np.fromfile(sound, np.int16, BLOCK)):
+            chunks = [block[start : start + CHUNK] for start in range(0, len(block), CHUNK)]
+            begin_s = time.process_time()
+            scores = [engine.feed(chunk) for chunk in chunks]
+            cpu_s += time.process_time() - begin_s
+            fired += sum(score >= engine.threshold for some in scores for score in some)
+            fed += len(block)
+    return {
+        "cpu_per_s": cpu_s / (fed / RATE_HZ), "ready_s": ready_s, "ready_cpu_s": ready_cpu_s,
+        "peak_mib": peak_mib(), "fired": fired,
+    }  # fmt: skip
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this process; Linux's own count, since getrusage begins with the parent's."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+
+
+def main(open_engine: Callable[[str], Engine], usual: Callable[[str], Engine] | None = None) -> None:
+    """The program of an adapter. `usual`: as its makers would run it, where scoring takes more than that."""
+    parser = argparse.ArgumentParser(description="Score sound for kws evaluate --adapter, or measure what that costs.")
+    parser.add_argument("model")
+    parser.add_argument("--cost", type=Path, metavar="PCM")
+    parser.add_argument("--started", type=float, default=0.0, help="when the process was started, by time.time()")
+    asked = parser.parse_args()
+    try:
+        if asked.cost:
+            print(json.dumps(cost(usual or open_engine, asked.model, asked.cost, asked.started)))
+        else:
+            answer(open_engine(asked.model))
+    except KeyboardInterrupt:
+        sys.exit(130)
