@@ -114,6 +114,10 @@ class Environment:
 def size(environment: Path) -> dict[str, float]:
     """Megabytes of an environment's packages, without the tools that every environment holds, and their number."""
     (site,) = environment.glob("lib/python*/site-packages")
-    records = [path for path in site.glob("*.dist-info") if path.name.split("-")[0].lower() not in _TOOLS]
-    ours = [path for path in site.rglob("*") if path.is_file() and path.relative_to(site).parts[0] not in _TOOLS]
-    return {"megabytes": round(sum(path.stat().st_size for path in ours) / 1e6, 1), "distributions": len(records)}
+
+    def is_counted(path: Path) -> bool:
+        return path.relative_to(site).parts[0].split("-")[0].lower() not in _TOOLS
+
+    distributions = sum(is_counted(path) for path in site.glob("*.dist-info"))
+    size_bytes = sum(path.stat().st_size for path in site.rglob("*") if path.is_file() and is_counted(path))
+    return {"megabytes": round(size_bytes / 1e6, 1), "distributions": distributions}

@@ -1,4 +1,4 @@
-"""pvporcupine 1.9: MODEL is a keyword that ships with it. It only says yes, at a sensitivity that is fixed at its start.
+"""pvporcupine 1.9: MODEL is a keyword that ships with it. It only says yes, at a sensitivity fixed at its start.
 
 So several listen at once, and a score is 1 less the lowest sensitivity that heard the word: a DET of a few points.
 """

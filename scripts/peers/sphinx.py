@@ -1,0 +1,65 @@
+"""pocketsphinx: MODEL is any phrase. Its dictionary lacks some words that others ship; how those are said is ours.
+
+One pass at a very low threshold tells each detection's likelihood ratio against its loop of phones, from which every
+higher threshold follows; a score is that ratio's logarithm, moved so that its default threshold of 1e-30 comes to 0.5.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pocketsphinx import Decoder
+from talk import Pcm, Whole, main
+
+SAID = {"nabu": ("N AA B UW", "N AE B UW"), "mycroft": ("M AY K R AO F T", "M AY K R AA F T")}
+_LOWEST, _USUAL, _PER_LOGIT = 1e-60, -30.0, 5.0
+"""The threshold of the one pass; its own default and how far apart scores lie, as powers of ten."""
+_BASE, _MOST, _SHIFT = 1.0001, 1500, 1024
+"""Of its logarithms; what it takes from each ratio, and how many of its units that is (its source: KWS_MAX, 2^10)."""
+_CHUNK = 1024
+
+
+class Sphinx:
+    """A score for each 64 ms: of what was detected in them, else 0."""
+
+    threshold = 0.5
+    step_s = first_s = _CHUNK / 16_000
+
+    def __init__(self, model: str, threshold: float = _LOWEST) -> None:
+        self.word, self._threshold = model, threshold
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew with a decoder of its own, since it adapts to what it hears."""
+        self._decoder = Decoder(lm=None, keyphrase=None, kws_threshold=self._threshold, loglevel="FATAL")
+        for word in self.word.split():
+            if self._decoder.lookup_word(word) is None:
+                for number, phones in enumerate(SAID[word], 1):
+                    self._decoder.add_word(word if number == 1 else f"{word}({number})", phones, True)
+        self._decoder.add_keyphrase("word", self.word)
+        self._decoder.activate_search("word")
+        self._decoder.start_utt()
+        self._told: set[tuple[int, int, float]] = set()
+        self._whole = Whole(_CHUNK)
+
+    def feed(self, pcm: Pcm) -> list[float]:
+        """The scores that more samples give."""
+        return [self._score(chunk) for chunk in self._whole.take(pcm)]
+
+    def _score(self, chunk: Pcm) -> float:
+        self._decoder.process_raw(chunk.tobytes(), False, False)
+        if self._decoder.hyp() is None:
+            return 0.0
+        found = {(part.start_frame, part.end_frame, part.prob) for part in self._decoder.seg() or ()}
+        new, self._told = found - self._told, found
+        return max((_score_of(share) for _, _, share in new), default=0.0)
+
+
+def _score_of(share: float) -> float:
+    """The score of a detection's probability as it tells it."""
+    ratio = (math.log(share) / math.log(_BASE) + _MOST) * _SHIFT * math.log10(_BASE)
+    return 1 / (1 + math.exp(-(ratio - _USUAL) / _PER_LOGIT))
+
+
+if __name__ == "__main__":
+    main(Sphinx, lambda model: Sphinx(model, 10**_USUAL))
