@@ -34,12 +34,22 @@ class Peer:
     """The model that listens for each word; empty where any phrase can be asked for."""
     licence: str
     """Of code and models."""
+    bare: tuple[str, ...] = ()
+    """For pip, without what they ask for, as some of that has no wheel (pyaudio, for a microphone)."""
     optional: bool = False
     """Whether its licence asks for a decision of the user's own."""
+    learns: bool = False
+    """Whether it is given recordings of the word in place of a model."""
 
-    def model(self, word: str) -> str | None:
-        """The model that listens for a word; None if there is none."""
+    def model(self, word: str, recordings: Path) -> str | None:
+        """What it is given to listen for a word; None if it cannot."""
+        if self.learns:
+            return str(recordings)
         return self.models.get(word) if self.models else word
+
+    def environment(self, root: Path) -> Environment:
+        """Where it is installed, below a folder."""
+        return Environment(name=self.name, packages=self.packages, bare=self.bare, root=root)
 
 
 def _same(*words: str) -> dict[str, str]:
@@ -64,6 +74,19 @@ PEERS = (
         licence="BSD-2-Clause",
     ),
     Peer(
+        name="efficientword-net", packages=("numpy", "onnxruntime", "requests", "soundfile", "twine", "typer"),
+        bare=("efficientword-net==1.0.5",), adapter="efficientword.py", models=_same("alexa", "computer"),
+        licence="Apache-2.0",
+    ),
+    Peer(
+        name="heed-wakeword", packages=("torch==2.13.0", "heed-wakeword==0.1.4"), adapter="heedword.py", models={},
+        licence="Apache-2.0", learns=True,
+    ),
+    Peer(
+        name="local-wake", packages=("torch==2.13.0", "local-wake==0.1.2"), adapter="localwake.py", models={},
+        licence="MIT", learns=True,
+    ),
+    Peer(
         name="pvporcupine", packages=("pvporcupine==1.9.5", "numpy"), adapter="porcupine.py",
         models=_same("alexa", "computer", "jarvis"), licence="Apache-2.0; use: Picovoice's terms", optional=True,
     ),
@@ -76,6 +99,7 @@ class Environment:
 
     name: str
     packages: tuple[str, ...]
+    bare: tuple[str, ...] = ()
     root: Path
     """Where it lies, and beside it what was found."""
 
@@ -98,10 +122,9 @@ class Environment:
         make_folder(self.root)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(self.folder)], check=True)
         begun_s = time.monotonic()
-        done = subprocess.run(
-            [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.packages],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
+        done = self._pip(*self.packages)
+        if self.bare and not done.returncode:
+            done = self._pip("--no-deps", *self.bare)
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             found = {"reason": lines[-1].strip() if lines else f"pip ended with {done.returncode}"}
@@ -109,6 +132,10 @@ class Environment:
             found = {"minutes": round((time.monotonic() - begun_s) / 60, 2), **size(self.folder)}
         write_whole(told, json.dumps(found).encode())
         return found
+
+    def _pip(self, *packages: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 def size(environment: Path) -> dict[str, float]:

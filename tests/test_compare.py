@@ -121,7 +121,7 @@ def test_every_engine_has_an_adapter_and_a_licence() -> None:
     for peer in PEERS:
         assert (ADAPTERS / peer.adapter).is_file()
         assert peer.licence
-        assert all("==" in package or package == "numpy" for package in peer.packages)
+        assert any("==" in package for package in (*peer.packages, *peer.bare))
 
 
 def test_what_cannot_be_installed_is_told_and_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,62 @@
+"""efficientword-net: MODEL is a word that ships with it, which it compares with the latest 1.5 s, each 0.25 s.
+
+Its own demo compares each 0.75 s. Where the first tenth of a second is loud, it does not look, and scores 0.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+
+sys.modules["pyaudio"] = types.ModuleType("pyaudio")  # only a microphone needs it, and it is no wheel
+
+import eff_word_net.audio_processing as processing  # noqa: E402
+from eff_word_net import samples_loc  # noqa: E402
+from eff_word_net.engine import HotwordDetector  # noqa: E402
+from talk import Pcm, Whole, main  # noqa: E402
+
+_CHUNK, _QUIET, _LOUD = 4000, 1600, 0.2
+
+
+class Efficient:
+    """A score for each 0.25 s."""
+
+    threshold = 0.7  # of its README
+    step_s = first_s = _CHUNK / 16_000
+
+    def __init__(self, model: str) -> None:
+        self.word = model.replace("_", " ")
+        options = processing.rt.SessionOptions
+
+        def one_thread() -> object:
+            found = options()
+            found.intra_op_num_threads = found.inter_op_num_threads = 1
+            return found
+
+        processing.rt.SessionOptions = one_thread
+        self._model = processing.Resnet50_Arc_loss()
+        reference = str(Path(samples_loc) / f"{model}_ref.json")
+        self._known = HotwordDetector(hotword=model, model=self._model, reference_file=reference).embeddings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._heard, self._whole = np.zeros(self._model.window_frames), Whole(_CHUNK)
+
+    def feed(self, pcm: Pcm) -> list[float]:
+        """The scores that more samples give."""
+        return [self._score(chunk) for chunk in self._whole.take(pcm)]
+
+    def _score(self, chunk: Pcm) -> float:
+        self._heard = np.append(self._heard[_CHUNK:], chunk)
+        loudest = self._heard.max()
+        if loudest > 0 and self._heard[:_QUIET].max() > _LOUD * loudest:
+            return 0.0
+        return float(self._model.scoreVector(self._model.audioToVector(self._heard), self._known))
+
+
+if __name__ == "__main__":
+    main(Efficient)
