@@ -29,13 +29,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kws.audio import RATE_HZ, Samples
+from kws.audio import Samples, pcm16
 from kws.config import Decision
 from kws.decision import Decider, Detection
+from kws.det import Scores
 from kws.errors import Failure, Misuse
-
-Scores = NDArray[np.float32]
-_CHUNK = round(0.08 * RATE_HZ)
+from kws.evaluate import hear
 
 
 class Adapter:
@@ -76,8 +75,7 @@ class Adapter:
         """The detections in (S,) more samples; a word is taken to end where it is detected."""
         if not len(chunk):
             return []
-        pcm = np.round(np.clip(chunk, -1, 1) * 32767).astype("<i2")
-        self._send(pcm)
+        self._send(pcm16(chunk))
         answer = self._answer()
         try:
             scores = np.asarray(answer, np.float32).reshape(-1)
@@ -97,9 +95,7 @@ class Adapter:
         and the stream begins anew.
         """
         if self._fed.digest() != hashlib.blake2b(samples.tobytes()).digest():
-            self.reset()
-            for start in range(0, len(samples), _CHUNK):
-                self.feed(samples[start : start + _CHUNK])
+            hear(self, samples)
         return np.concatenate([np.zeros(0, np.float32), *self._scores])
 
     def close(self) -> None:

@@ -55,6 +55,11 @@ def read_audio(path: Path) -> Samples:
     return resample(mono, rate_hz)
 
 
+def pcm16(samples: Samples) -> NDArray[np.int16]:
+    """(S,) samples as 16-bit ones, what lies beyond -1 and 1 clipped."""
+    return np.round(np.clip(samples, -1, 1) * 32767).astype("<i2")
+
+
 def resample(samples: Samples, rate_hz: int) -> Samples:
     """Convert (S,) samples at `rate_hz` to 16 kHz."""
     if rate_hz == RATE_HZ:

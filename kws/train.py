@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from kws.augment import augmented, stretches
 from kws.config import Decision, FrontEnd, Shape
-from kws.det import Choice, Det, calibrated_threshold, choose_threshold, logits
+from kws.det import Choice, Det, calibrated_threshold, choose_threshold
 from kws.errors import Failure, Misuse
 from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
@@ -224,9 +224,8 @@ class Training:
     def _judged(self, net: Net, validation: Validation) -> Judged:
         hearing = validation.heard_by(scorer(net))
         det, decision, choice = calibrated(hearing, self.recipe)
-        middle = np.mean(logits(np.array([choose_threshold(det, rate).threshold for rate in _RATES])))
         standing = Standing(
-            shortfall=hearing.shortfall(replace(decision, threshold=float(1 / (1 + np.exp(-middle))))),
+            shortfall=hearing.shortfall(decision, [choose_threshold(det, rate).threshold for rate in _RATES]),
             frr=_frr(choice), false_accepts_per_hour=choice.false_accepts_per_hour,
         )  # fmt: skip
         return Judged(net=net, det=det, decision=decision, choice=choice, standing=standing)

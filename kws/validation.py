@@ -98,14 +98,14 @@ class Hearing:
             false_accepts=tuple(accepts.tolist()), hours=self.validation.hours,
         )  # fmt: skip
 
-    def shortfall(self, decision: Decision) -> float:
-        """How far below the threshold utterances stay: the mean of ln(1 + e^(threshold - highest)), both in logits.
+    def shortfall(self, decision: Decision, thresholds: Sequence[float]) -> float:
+        """How far below the mean threshold utterances stay: the mean of ln(1 + e^(threshold - highest)), in logits.
 
         It tells nets apart that miss as few of made voices, and of people not. 0 where all are far above; infinite
         where there are none.
         """
         rule = self.validation.rule(decision)
-        asked = logits(np.array(decision.threshold))
+        asked = logits(np.array(thresholds)).mean()
         short = []
         for utterance, scores in zip(self.validation.utterances, self.utterances, strict=True):
             first_s, last_s = utterance.window_s

@@ -16,7 +16,6 @@ from typing import Any
 
 from kws.files import make_folder, write_whole
 
-ADAPTERS = Path(__file__).resolve().parent / "peers"
 _TOOLS = {"pip", "setuptools", "wheel"}
 """What an environment holds before anything is installed."""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_peers import ADAPTERS, PEERS, Environment, size
+from compare_peers import PEERS, Environment, size
 from compare_report import CONDITIONS, OURS, TALK, Word, write_report
+from costs import ADAPTERS
 
 from kws.adapter import Adapter
 from kws.det import Det
@@ -20,16 +21,16 @@ THRESHOLDS = (0.2, 0.5, 0.8)
 STUB = """
 import sys
 sys.path.insert(0, {adapters!r})
-from talk import Whole, main
+from talk import Stepper, main
 
-class Loud:
-    word, threshold, step_s, first_s = "beep", 0.5, 0.1, 0.1
+class Loud(Stepper):
+    word, threshold = "beep", 0.5
     def __init__(self, model):
-        self.reset()
-    def reset(self):
-        self.whole = Whole(1600)
-    def feed(self, pcm):
-        return [2 * abs(float(piece[0])) / 32767 for piece in self.whole.take(pcm)]
+        super().__init__(1600)
+    def begin(self):
+        pass
+    def score(self, piece):
+        return 2 * abs(float(piece[0])) / 32767
 
 main(Loud)
 """

@@ -65,7 +65,7 @@ def test_the_shortfall_tells_how_far_words_lie_from_the_threshold(tiny_net: Net)
     def shortfall(high: float, smoothing: int = 1, at_s: float = 2.1) -> float:
         scores = np.where(np.abs(times_s - at_s) < 0.51 * rule.step_s, high, 0.1).astype(np.float32)
         hearing = validation.heard_by(lambda given: [scores for _ in given])
-        return hearing.shortfall(Decision(threshold=0.5, smoothing=smoothing))
+        return hearing.shortfall(Decision(threshold=0.5, smoothing=smoothing), [0.5])
 
     assert shortfall(0.5) == pytest.approx(np.log(2))
     assert shortfall(0.9) == pytest.approx(np.log(1 + 1 / 9), rel=1e-4)

@@ -16,16 +16,15 @@ sys.modules["pyaudio"] = types.ModuleType("pyaudio")  # only a microphone needs 
 import eff_word_net.audio_processing as processing  # noqa: E402
 from eff_word_net import samples_loc  # noqa: E402
 from eff_word_net.engine import HotwordDetector  # noqa: E402
-from talk import Pcm, Whole, main  # noqa: E402
+from talk import Pcm, Stepper, main  # noqa: E402
 
 _CHUNK, _QUIET, _LOUD = 4000, 1600, 0.2
 
 
-class Efficient:
+class Efficient(Stepper):
     """A score for each 0.25 s."""
 
     threshold = 0.7  # of its README
-    step_s = first_s = _CHUNK / 16_000
 
     def __init__(self, model: str) -> None:
         self.word = model.replace("_", " ")
@@ -40,17 +39,14 @@ class Efficient:
         self._model = processing.Resnet50_Arc_loss()
         reference = str(Path(samples_loc) / f"{model}_ref.json")
         self._known = HotwordDetector(hotword=model, model=self._model, reference_file=reference).embeddings
-        self.reset()
+        super().__init__(_CHUNK)
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Forget all sound."""
-        self._heard, self._whole = np.zeros(self._model.window_frames), Whole(_CHUNK)
+        self._heard = np.zeros(self._model.window_frames)
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give."""
-        return [self._score(chunk) for chunk in self._whole.take(pcm)]
-
-    def _score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> float:
+        """Of the sound up to its end."""
         self._heard = np.append(self._heard[_CHUNK:], chunk)
         loudest = self._heard.max()
         if loudest > 0 and self._heard[:_QUIET].max() > _LOUD * loudest:

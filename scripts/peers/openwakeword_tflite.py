@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
-from talk import Pcm, Whole, main
+from talk import Pcm, Stepper, main
 
 _CHUNK = 1280
 
 
-class Open:
+class Open(Stepper):
     """A score for each 80 ms."""
 
     threshold = 0.5  # of its command line
-    step_s = first_s = _CHUNK / 16_000
 
     def __init__(self, model: str) -> None:
         self.word = model.replace("_", " ")
         self._net, self._features = OpenWakeWord.from_builtin(Model(model)), OpenWakeWordFeatures.from_builtin()
-        self._whole = Whole(_CHUNK)
+        super().__init__(_CHUNK)
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Forget all sound."""
         self._net.reset()
         self._features.reset()
-        self._whole = Whole(_CHUNK)
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give: of what a stretch gives the last, as the silence before gives many."""
-        return [self._score(chunk) for chunk in self._whole.take(pcm)]
-
-    def _score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> float:
+        """Of the scores that it gives the last, as the silence before gives many."""
         found = [
             score
             for embedding in self._features.process_streaming(chunk.tobytes())

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pvporcupine
-from talk import Pcm, Whole, main
+from talk import Pcm, Stepper, main
 
 SENSITIVITIES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 USUAL = 0.5
 
 
-class Porcupine:
+class Porcupine(Stepper):
     """A score for each of its frames."""
 
     threshold = 1 - USUAL
@@ -25,22 +26,18 @@ class Porcupine:
             (1 - sensitivity, pvporcupine.create(keywords=[self.word], sensitivities=[sensitivity]))
             for sensitivity in sensitivities
         ]
-        self._length = self._ears[0][1].frame_length
-        self.step_s = self.first_s = self._length / 16_000
-        self._whole = Whole(self._length)
+        super().__init__(self._ears[0][1].frame_length)
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Forget all sound, by a second of silence, as it cannot be asked to."""
-        for _ in range(16_000 // self._length):
-            self._hear([0] * self._length)
-        self._whole = Whole(self._length)
+        frame = np.zeros(self._ears[0][1].frame_length, np.int16)
+        for _ in range(16_000 // len(frame)):
+            self.score(frame)
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give."""
-        return [self._hear(frame.tolist()) for frame in self._whole.take(pcm)]
-
-    def _hear(self, frame: list[int]) -> float:
-        return max(score if ear.process(frame) >= 0 else 0.0 for score, ear in self._ears)
+    def score(self, frame: Pcm) -> float:
+        """Of the sound up to its end."""
+        samples = frame.tolist()
+        return max(score if ear.process(samples) >= 0 else 0.0 for score, ear in self._ears)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from pocketsphinx import Decoder
-from talk import Pcm, Whole, main
+from talk import Pcm, Stepper, main
 
 SAID = {"nabu": ("N AA B UW", "N AE B UW"), "mycroft": ("M AY K R AO F T", "M AY K R AA F T")}
 _LOWEST, _USUAL, _PER_LOGIT = 1e-60, -30.0, 5.0
@@ -19,17 +19,16 @@ _BASE, _MOST, _SHIFT = 1.0001, 1500, 1024
 _CHUNK = 1024
 
 
-class Sphinx:
+class Sphinx(Stepper):
     """A score for each 64 ms: of what was detected in them, else 0."""
 
     threshold = 0.5
-    step_s = first_s = _CHUNK / 16_000
 
     def __init__(self, model: str, threshold: float = _LOWEST) -> None:
         self.word, self._threshold = model, threshold
-        self.reset()
+        super().__init__(_CHUNK)
 
-    def reset(self) -> None:
+    def begin(self) -> None:
         """Begin anew with a decoder of its own, since it adapts to what it hears."""
         self._decoder = Decoder(lm=None, keyphrase=None, kws_threshold=self._threshold, loglevel="FATAL")
         for word in self.word.split():
@@ -40,13 +39,9 @@ class Sphinx:
         self._decoder.activate_search("word")
         self._decoder.start_utt()
         self._told: set[tuple[int, int, float]] = set()
-        self._whole = Whole(_CHUNK)
 
-    def feed(self, pcm: Pcm) -> list[float]:
-        """The scores that more samples give."""
-        return [self._score(chunk) for chunk in self._whole.take(pcm)]
-
-    def _score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> float:
+        """Of the sound up to its end."""
         self._decoder.process_raw(chunk.tobytes(), False, False)
         if self._decoder.hyp() is None:
             return 0.0

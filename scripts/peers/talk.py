@@ -46,19 +46,34 @@ class Engine(Protocol):
         """The scores that more samples (S,) give."""
 
 
-class Whole:
-    """Hands samples on in stretches of one length, whatever lengths they come in."""
+class Stepper:
+    """An engine that gives a score for each stretch of one length, whatever lengths samples come in."""
 
     def __init__(self, length: int) -> None:
+        """`length`: of a stretch, in samples."""
         self._length = length
-        self._left = np.zeros(0, np.int16)
+        self.step_s = self.first_s = length / RATE_HZ
+        self.reset()
 
-    def take(self, pcm: Pcm) -> list[Pcm]:
-        """The stretches that are whole now."""
+    def begin(self) -> None:
+        """Forget all sound that was scored."""
+        raise NotImplementedError
+
+    def score(self, stretch: Pcm) -> float:
+        """The score that one more stretch gives."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._left = np.zeros(0, np.int16)
+        self.begin()
+
+    def feed(self, pcm: Pcm) -> list[float]:
+        """The scores of the stretches that more samples make whole."""
         held = np.concatenate((self._left, pcm))
-        count = len(held) // self._length
-        self._left = held[count * self._length :]
-        return [held[at * self._length : (at + 1) * self._length] for at in range(count)]
+        past = len(held) // self._length * self._length
+        self._left = held[past:]
+        return [self.score(stretch) for stretch in held[:past].reshape(-1, self._length)]
 
 
 def answer(engine: Engine) -> None:
