@@ -303,8 +303,8 @@ def begun(folder: Path, recipe: Recipe) -> Recipe | None:
     if not (folder / CHECKPOINT).is_file():
         return None
     theirs = _unpacked(folder / CHECKPOINT)["recipe"]
-    fitted = {name: theirs[name] for name in ("steps", "warm_up", "average", "validate_every", "spares")}
-    return replace(recipe, shape=Shape.from_json(theirs["shape"]), **fitted)
+    fitted = {"steps", "warm_up", "average", "validate_every", "spares"} & theirs.keys()  # an older run lacks some
+    return replace(recipe, shape=Shape.from_json(theirs["shape"]), **{name: theirs[name] for name in fitted})
 
 
 def load_average(folder: Path) -> tuple[Net, dict[str, Any]]:

@@ -27,7 +27,7 @@ from kws.examples import Examples, FeatureClips
 from kws.recipe import Recipe, Source
 from kws.release import release
 from kws.targets import heeded
-from kws.train import AVERAGE, CHECKPOINT, LOG, Training, load_average
+from kws.train import AVERAGE, CHECKPOINT, LOG, Training, begun, load_average
 from kws.validation import Utterance, Validation
 from synth.bank import write_bank
 from synth.devices import NEUTRAL
@@ -181,6 +181,17 @@ def test_a_run_of_another_word_or_recipe_is_not_gone_on_with(
         Training(RECIPE, replace(SOURCE, word="lantern"), tmp_path).resume()
     with pytest.raises(Misuse, match="another recipe"):
         Training(replace(RECIPE, seed=2), SOURCE, tmp_path).resume()
+
+
+def test_a_run_that_an_older_version_began_is_told_and_not_gone_on_with(tmp_path: Path) -> None:
+    Training(RECIPE, SOURCE, tmp_path).save()
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    del state["recipe"]["spares"]
+    torch.save(state, tmp_path / CHECKPOINT)
+    theirs = begun(tmp_path, RECIPE)
+    assert theirs == RECIPE
+    with pytest.raises(Misuse, match="another recipe"):
+        Training(theirs, SOURCE, tmp_path).resume()
 
 
 def test_a_released_detector_scores_as_the_trained_net(
