@@ -14,7 +14,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -31,6 +31,9 @@ QUEUE_S = 8.0
 """Sound a microphone may run ahead of the listener before blocks are lost."""
 STALL_S = 5.0
 """A microphone that gives nothing for so long has failed."""
+
+HUNG_S = 15.0
+"""A driver that gives no answer for so long never will: PortAudio can wait for a thread of its own that is dead."""
 
 GAP_S = 1.0
 """Blocks that come so late were held up by more than a busy machine: it slept, and sound is missing."""
@@ -104,14 +107,20 @@ def identity_of(name: str) -> str:
     return re.sub(r"\s*\(hw:\d+,\d+\)", "", name)
 
 
-def rescan(portaudio: Any = None) -> None:
+def give_up() -> None:
+    """End the process that a driver holds fast, with exit code 1."""
+    os.write(2, f"kws: the microphone's driver does not answer: start the sound server anew, {_OR_FILE}.\n".encode())
+    os._exit(1)
+
+
+def rescan(portaudio: Any = None, *, hung: Callable[[], None] = give_up) -> None:
     """Have PortAudio look for devices anew: it makes its list when it starts, so it is started again.
 
-    Only while no stream is open. Raises NoMicrophone if it cannot be started.
+    Only while no stream is open. `hung` is `Microphone`'s. Raises NoMicrophone if it cannot be started.
     """
     portaudio = portaudio or _portaudio()
     try:
-        with _quiet():
+        with _asking(hung):
             portaudio._terminate()
             portaudio._initialize()
     except portaudio.PortAudioError as error:
@@ -141,8 +150,17 @@ def input_devices(portaudio: Any = None) -> list[InputDevice]:
 class Microphone:
     """A microphone, open inside `with`; iterate over it for its chunks, which never end by themselves."""
 
-    def __init__(self, device: str | None = None, *, portaudio: Any = None, stall_s: float = STALL_S) -> None:
+    def __init__(
+        self,
+        device: str | None = None,
+        *,
+        portaudio: Any = None,
+        stall_s: float = STALL_S,
+        hung: Callable[[], None] = give_up,
+    ) -> None:
         """`device`: a name, a part of one, or a number; None for the default. `portaudio`: sounddevice or its like.
+        `hung` is called, on a thread of its own, when the driver gives no answer for HUNG_S: the thread that asked it
+        is lost, so that the process has to end.
 
         Raises NoMicrophone if PortAudio is missing, if there is no such device, or no device at all.
         """
@@ -158,6 +176,7 @@ class Microphone:
         self._latest_s = elapsed_s()
         self._ended = threading.Event()
         self._stall_s = stall_s
+        self._hung = hung
         self._resampler: Any = None
 
     def __enter__(self) -> Self:
@@ -170,7 +189,7 @@ class Microphone:
         reason = ""
         for rate_hz, channels in ways:
             try:
-                with _quiet():
+                with _asking(self._hung):
                     self._open(rate_hz, channels)
                 return self
             except self._portaudio.PortAudioError as error:
@@ -183,7 +202,7 @@ class Microphone:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _quiet(), contextlib.suppress(self._portaudio.PortAudioError):
+        with _asking(self._hung), contextlib.suppress(self._portaudio.PortAudioError):
             self._stream.close()
 
     def __iter__(self) -> Iterator[Samples]:
@@ -280,18 +299,39 @@ def _find(portaudio: Any, device: str | None) -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep ALSA's and PortAudio's own chatter off the terminal; what matters comes back as an error."""
+def _asking(hung: Callable[[], None]) -> Iterator[None]:
+    """Ask the driver something inside `with`, without its chatter, and call `hung` if it does not answer in time."""
+    with _quiet() as speak:
+
+        def despair() -> None:
+            speak()
+            hung()
+
+        timer = threading.Timer(HUNG_S, despair)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[Callable[[], object]]:
+    """Keep ALSA's and PortAudio's own chatter off the terminal; what matters comes back as an error.
+
+    Gives a function that gives the error stream back before the end.
+    """
     try:
         kept = os.dup(2)
     except OSError:
-        yield
+        yield lambda: None
         return
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 2)
         os.close(silence)
-        yield
+        yield lambda: os.dup2(kept, 2)
     finally:
         os.dup2(kept, 2)
         os.close(kept)

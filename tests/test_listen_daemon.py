@@ -27,6 +27,21 @@ THRESHOLD = 0.46
 PATIENCE_S = 60
 STUB = stub_module("1e-3 * block", every_s=0.02)
 
+DIES = """
+def die(self):
+    for _ in range(5):
+        self.callback(1e-3 * np.random.default_rng(1).uniform(-1, 1, self.size).astype(np.float32), 0, None, Status())
+    self.finished()
+
+def begin(self, *, finished_callback, **settings):
+    Whole.__init__(self, **settings)
+    self.finished = finished_callback
+
+Whole = InputStream
+InputStream = type("InputStream", (Whole,), {"__init__": begin, "play": die})
+"""
+"""Added to the stub: its microphone ends after five blocks."""
+
 
 class Daemon:
     """A `kws listen` of its own, whose error stream is read line by line."""
@@ -233,3 +248,32 @@ def test_its_state_is_told_to_systemd(
     assert told[0] == "READY=1"
     assert "WATCHDOG=1" in told
     assert any(line.startswith("STATUS=listening to stub") for line in told)
+
+
+@pytest.mark.parametrize(("number", "left"), [(signal.SIGUSR1, "muted: the microphone is closed"), (None, "listening")])
+def test_held_fast_by_the_driver_it_begins_anew_as_it_was(
+    start: Start, config: Path, tmp_path: Path, number: signal.Signals | None, left: str
+) -> None:
+    """The first process hangs as it lets go of the microphone, when it is muted or when that has died."""
+    hangs = f"""
+import os, kws.sources
+kws.sources.HUNG_S, kws.sources.STALL_S = 0.3, 0.1
+
+def close(self):
+    self.is_open = False
+    if not os.path.exists({str(tmp_path / "hung")!r}):
+        open({str(tmp_path / "hung")!r}, "w").close()
+        time.sleep(60)
+
+InputStream.close = close
+"""
+    daemon = start(STUB + hangs + ("" if number else DIES), "--config", config)
+    daemon.wait_for("listening to")
+    process = daemon.process.pid
+    if number:
+        daemon.process.send_signal(number)
+    daemon.wait_for("the driver of the microphone 'stub' does not answer: beginning anew")
+    daemon.wait_for(left)
+    assert daemon.process.pid == process
+    assert daemon.end() == 0
+    assert "Traceback" not in "".join(daemon.lines)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import threading
+import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_portaudio import FakePortAudio, block, card
+from fake_portaudio import FakePortAudio, FakeStream, block, card
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kws.audio import RATE_HZ, rms
 from kws.errors import Failure
-from kws.sources import CHUNK, Microphone, NoMicrophone, in_chunks, input_devices, read_pcm
+from kws.sources import CHUNK, Microphone, NoMicrophone, in_chunks, input_devices, read_pcm, rescan
 
 
 class Trickle:
@@ -212,3 +214,34 @@ def test_missing_sounddevice_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(NoMicrophone, match="pip install sounddevice"):
         Microphone()
+
+
+@pytest.mark.parametrize("part", ["start", "close", "_initialize"])
+def test_a_driver_that_never_answers_is_given_up(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kws.sources.HUNG_S", 0.05)
+    portaudio, hung = FakePortAudio([card("USB")]), threading.Event()
+    whose = portaudio if part == "_initialize" else FakeStream
+    monkeypatch.setattr(whose, part, lambda *_: hung.wait(30))
+    with Microphone(portaudio=portaudio, hung=hung.set):
+        assert hung.is_set() == (part == "start")
+    portaudio.streams.clear()
+    rescan(portaudio, hung=hung.set)
+    assert hung.is_set()
+
+
+def test_a_driver_that_answers_late_but_in_time_is_borne(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kws.sources.HUNG_S", 0.2)
+    monkeypatch.setattr(FakeStream, "start", lambda _: time.sleep(0.05))
+    with Microphone(portaudio=FakePortAudio([card("USB")]), hung=lambda: pytest.fail("it had answered")):
+        time.sleep(0.3)
+
+
+def test_a_process_that_a_driver_holds_fast_ends_with_one_sentence() -> None:
+    program = (
+        "import kws.sources, time, types; kws.sources.HUNG_S = 0.1; "
+        "kws.sources.rescan(types.SimpleNamespace(_terminate=lambda: time.sleep(60), PortAudioError=OSError))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("kws: the microphone's driver does not answer: start the sound server anew, ")
+    assert done.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import click
 
 from kws.audio import RATE_HZ, Samples, read_audio
 from kws.cli.shown import Drawing, Greeting, Screen, Told, logged, many, told, write
+from kws.daemon.anew import left_behind
 from kws.daemon.health import Health
 from kws.daemon.loop import Loop
 from kws.daemon.notify import Notifier
@@ -42,12 +43,14 @@ class Hearing:
 
         Raises NoMicrophone if there is none at the start, it is not to be waited for, and not the demo instead.
         """
+        left = left_behind()
+        hearing = replace(self, settings=replace(self.settings, muted=left == "muted")) if left else self
 
-        def source(device: str | None) -> Source:
-            return SteadyMicrophone(device, must_be_there=not self.waits)
+        def source(device: str | None, loop: Loop) -> Source:
+            return SteadyMicrophone(device, must_be_there=not (self.waits or left), hung=loop.begin_anew)
 
         try:
-            self._hear_live(source, is_microphone=True)
+            hearing._hear_live(source, is_microphone=True)
         except NoMicrophone as missing:
             if not else_demo:
                 raise
@@ -59,7 +62,7 @@ class Hearing:
         if sys.stdin.isatty():
             raise Misuse("standard input is a terminal: pipe raw PCM into it (s16le, 16 kHz, mono) or name a file.")
         with open(sys.stdin.fileno(), "rb", closefd=False) as stream:
-            self._hear_live(lambda _: Played(name="standard input", chunks=read_pcm(stream)))
+            self._hear_live(lambda *_: Played(name="standard input", chunks=read_pcm(stream)))
 
     def of_file(self, path: Path) -> None:
         """Listen to a recording, and draw it."""
@@ -81,12 +84,12 @@ class Hearing:
             found = [detection for detection in track.detections if detection.word == word]
             click.echo(tally(said, found), err=self.settings.json)
 
-    def _hear_live(self, source: Callable[[str | None], Source], *, is_microphone: bool = False) -> None:
+    def _hear_live(self, source: Callable[[str | None, Loop], Source], *, is_microphone: bool = False) -> None:
         """Hear until the sound ends or a signal does; then sum up in one line."""
         screen = Screen(lambda: [detector.word for detector in loop.detectors], is_live=not self.settings.json)
         health = _health()
         with logged(screen):
-            loop = self._loop(health, source)
+            loop = self._loop(health, lambda device: source(device, loop))
             loop.witnesses += [screen, Told(as_json=self.settings.json)]
             if is_microphone:
                 loop.witnesses.append(Greeting(health))

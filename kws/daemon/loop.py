@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from kws.audio import RATE_HZ, Samples
+from kws.daemon.anew import begin_anew
 from kws.daemon.health import Health, WordHealth
 from kws.daemon.notify import Notifier
 from kws.daemon.outlets import outlets_of, reach_s
@@ -92,6 +93,11 @@ class Loop:
     def reload(self) -> None:
         """Ask it to read its settings and detectors anew."""
         self._reloads = True
+
+    def begin_anew(self) -> None:
+        """Put a new process in place of this one, muted if this is; for another thread, when this one is held fast."""
+        _log.warning("the driver of the microphone %r does not answer: beginning anew", self._health.device)
+        begin_anew(self._notifier.taken, is_muted=self._mutes)
 
     def run(self) -> None:
         """Listen until `end` is called; then give everything back."""

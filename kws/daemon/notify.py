@@ -24,9 +24,10 @@ class Notifier:
         self, environment: MutableMapping[str, str] = os.environ, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         """Take what systemd left in `environment` out of it, so that no program started later speaks in our name."""
-        address = environment.pop("NOTIFY_SOCKET", "")
-        limit = environment.pop("WATCHDOG_USEC", "")
-        process = environment.pop("WATCHDOG_PID", "")
+        names = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+        self.taken = {name: environment.pop(name) for name in names if name in environment}
+        """What it took, for a process that is put in place of this one."""
+        address, limit, process = (self.taken.get(name, "") for name in names)
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         is_ours = process in ("", str(os.getpid()))
         self._every_s = int(limit) / 1e6 / _SHARE if limit.isdecimal() and is_ours else 0.0

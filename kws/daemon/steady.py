@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from kws.audio import RATE_HZ, Samples
 from kws.daemon.source import Gap, State
 from kws.errors import Failure
-from kws.sources import Microphone, NoMicrophone, identity_of, input_devices, rescan
+from kws.sources import Microphone, NoMicrophone, give_up, identity_of, input_devices, rescan
 
 _log = logging.getLogger(__name__)
 
@@ -50,14 +50,17 @@ class SteadyMicrophone:
         must_be_there: bool = False,
         portaudio: Any = None,
         patience: Patience | None = None,
+        hung: Callable[[], None] = give_up,
     ) -> None:
         """`device`: a name, a part of one, or a number; None for whatever is the default when it is opened.
 
-        With `must_be_there` it raises NoMicrophone if the device cannot be opened the first time.
+        With `must_be_there` it raises NoMicrophone if the device cannot be opened the first time. `hung` is called, on
+        a thread of its own, when the driver holds this one fast.
         """
         self._device, self._portaudio = device, portaudio
         self._must_be_there = must_be_there
         self._patience = patience or Patience()
+        self._hung = hung
         self._pause_s, self._dead_s = self._patience.first_s, self._patience.dead_s
         self._identity = ""
         self._why = ""
@@ -89,14 +92,15 @@ class SteadyMicrophone:
             if is_lost:
                 yield from self._wait()
             try:
-                rescan(self._portaudio)
+                rescan(self._portaudio, hung=self._hung)
             except NoMicrophone as error:
                 self._tell(str(error))
 
     def _until_it_fails(self) -> Generator[Samples | Gap, None, bool]:
         """Open the device and give what it gives; returns whether it is lost, and not only to be opened anew."""
+        settings: Any = {"portaudio": self._portaudio, "stall_s": self._patience.stall_s, "hung": self._hung}
         try:
-            with Microphone(self._whom(), portaudio=self._portaudio, stall_s=self._patience.stall_s) as microphone:
+            with Microphone(self._whom(), **settings) as microphone:
                 self._microphone = microphone
                 self._identity = identity_of(microphone.name)
                 self.openings += 1
