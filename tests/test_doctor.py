@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kws.cli.phrase import before_start, diagnosed, told
+from kws.cli.phrase import Examined, before_start, diagnosed, told
 from kws.cli.scenes import Wanted
 from kws.errors import Failure
 from synth import criteria
@@ -180,7 +180,7 @@ def test_other_languages_have_calls_of_their_own(espeak: Espeak, language: str) 
 def test_the_screen_names_grade_sounds_reasons_and_better_ones(doctor: Doctor) -> None:
     said = [Saying(text="stop")]
     found = doctor.examine("stop", said)
-    screen = told(found, doctor.alternatives(found, said), counted=False)
+    screen = told(Examined(diagnosis=found, others=doctor.alternatives(found, said), counted=False))
     assert "'stop' is a poor phrase" in screen
     assert "s t ɑː p: 4 sounds, 4 different, 1 syllable," in screen
     assert [line[4:] for line in screen.splitlines() if line.startswith("  - ")] == found.reasons
@@ -196,12 +196,14 @@ def test_no_share_is_foretold_before_phrases_were_trained(
     place = tmp_path / "doctor.json"
     monkeypatch.setattr("synth.doctor.CALIBRATION", place)
     assert calibration() is None
-    assert "%" not in told(found, [], counted=False)
+    assert "%" not in told(Examined(diagnosis=found, others=[], counted=False))
     line = Calibration(intercept=math.log(1 / 9) - found.burden, slope=1.0, spread=0.5, phrases=20, counted=False)
     place.write_text(json.dumps(asdict(line)))
     assert calibration() == line
-    assert "missed about 10%" in told(found, [], counted=False)
-    assert "%" not in told(found, [], counted=True), "a line fitted without word counts says nothing with them"
+    assert "missed about 10%" in told(Examined(diagnosis=found, others=[], counted=False))
+    assert "%" not in told(Examined(diagnosis=found, others=[], counted=True)), (
+        "a line fitted without word counts says nothing with them"
+    )
 
 
 def test_a_line_foretells_more_misses_for_a_heavier_burden() -> None:

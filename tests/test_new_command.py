@@ -38,7 +38,7 @@ def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     general = Bank(word="activate", general=True, clips=tuple(small_bank().clips))
     monkeypatch.setenv("KWS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("kws.cli.scenes.open_engines", lambda _: engines)
-    monkeypatch.setattr("kws.cli.new.open_engines", lambda _: engines)
+    monkeypatch.setattr("kws.cli.samples.open_engines", lambda _: engines)
     monkeypatch.setattr("synth.bank.starter_bank", lambda: general)
     monkeypatch.setattr("synth.casting.starter_bank", lambda: general)
     monkeypatch.setattr(

@@ -19,13 +19,16 @@ COMMANDS = {
     "new": "Make a detector of any word, from its text.",
     "listen": "Listen to a microphone, a file or standard input.",
     "serve": "Listen for other programs, over Wyoming and WebSocket.",
+    "studio": "See what a detector hears, and make words, in a browser.",
     "service": "Keep listening in the background, from login on.",
     "doctor": "Show what works here, and how to mend what does not.",
     "cache": "Show what the cache holds, or empty it.",
 }
 
-SERVICE = frozenset({"aiomqtt", "prometheus_client", "websockets", "wyoming"})
-"""What the extra of that name brings; anything else that may be missing comes with the extra `train`."""
+EXTRAS = {
+    **dict.fromkeys(("aiomqtt", "prometheus_client", "websockets", "wyoming"), "service"), "aiohttp": "studio",
+}  # fmt: skip
+"""Which extra brings what; anything else that may be missing comes with the extra `train`."""
 
 
 class _Verbs(click.Group):
@@ -60,7 +63,7 @@ def main() -> None:
         click.echo("\nkws: stopped.", err=True)
         sys.exit(130)
     except ModuleNotFoundError as error:
-        extra = "service" if str(error.name).partition(".")[0] in SERVICE else "train"
+        extra = EXTRAS.get(str(error.name).partition(".")[0], "train")
         click.echo(f"kws: {error.name} is not installed: pip install 'activate-kws[{extra}]'.", err=True)
         sys.exit(1)
     except Failure as failure:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kws.cli.options import run_options, scene_options
-from kws.cli.scenes import Wanted, open_engines, open_material
+from kws.cli.scenes import Wanted, open_material
 from kws.cli.stages import Budget, Stages, stoppable
-from kws.errors import Failure, Misuse
+from kws.errors import Misuse
 
 if TYPE_CHECKING:
     from kws.audio import Samples
     from kws.validation import Validation
-    from synth.voices import Engine
 
 _SAMPLES = 3
 """Played for each pronunciation."""
@@ -44,9 +43,13 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
     help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  "
     "[default: as long as the recipe takes]",
 )
+@click.option(
+    "--progress", type=click.Choice(["bar", "json"]), default="bar", show_default=True,
+    help="How far it is: a bar, or lines of JSON on standard error for programs.",
+)  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, budget: float | None, **scenes: Any,
+    target_fa: float, seed: int, budget: float | None, progress: str, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
 
@@ -66,7 +69,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if listen:
         _let_hear(wanted, out / "samples")
     order = _Order(out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder)
-    stages = Stages(names=_STAGES, budget=Budget(minutes=budget) if budget else None)
+    timed = Budget(minutes=budget) if budget else None
+    stages = Stages(names=_STAGES, budget=timed, as_json=progress == "json")
     with stoppable(stages):
         verdict = _make(wanted, order, stages)
     click.echo(verdict)
@@ -123,38 +127,21 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
 def _let_hear(wanted: Wanted, folder: Path) -> None:
     """Write a few samples of each pronunciation, play them where there is a loudspeaker, and ask."""
     from kws.audio import write_audio
+    from kws.cli.samples import samples_of
     from kws.files import make_folder
-    from synth.speech import SpeechCache
 
+    said = samples_of(wanted, _SAMPLES)
     make_folder(folder)
-    engines, cache = open_engines(wanted), SpeechCache()
     heard = []
-    for number, saying in enumerate(wanted.sayings, 1):
-        for engine, voice in _a_few(engines, saying.language):
-            try:
-                samples = cache.spoken(engine, saying, voice, seed=0)
-            except ValueError:  # a phoneme that this engine does not have
-                continue
-            if samples is not None:
-                path = folder / f"{number}-{engine.name}-{voice.replace('/', '_')}.wav"
-                write_audio(path, samples)
-                heard.append((path, samples))
-    for engine in engines:
-        engine.close()
-    if not heard:
-        raise Failure(f"none of the speech engines here could say {wanted.word!r} as asked: respell it with --say.")
+    for sample in said:
+        path = folder / f"{sample.pronunciation}-{sample.engine}-{sample.voice.replace('/', '_')}.wav"
+        write_audio(path, sample.samples)
+        heard.append((path, sample.samples))
     played = _play([samples for _, samples in heard])
     click.echo(f"{'played' if played else 'no loudspeaker here; wrote'} {', '.join(str(path) for path, _ in heard)}")
     if sys.stdin.isatty() and not click.confirm("Is this how the word is said?", default=True):
         click.echo("say it otherwise: --say takes a respelling (--say ack-tiv-ate) or phonemes (--say /ˈæktɪveɪt/).")
         sys.exit(0)
-
-
-def _a_few(engines: Sequence[Engine], language: str) -> list[tuple[Engine, str]]:
-    """Voices of as many engines as there are."""
-    per_engine = [[(engine, voice) for voice in engine.voices("train", language)[:_SAMPLES]] for engine in engines]
-    rounds = [voices[number] for number in range(_SAMPLES) for voices in per_engine if number < len(voices)]
-    return rounds[:_SAMPLES]
 
 
 def _play(sounds: Sequence[Samples]) -> bool:

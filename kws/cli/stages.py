@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from typing import Any
 import click
 
 _FORM = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{whole_left}]{postfix}"
+_LINE_S = 0.5
+"""From one line of JSON to the next."""
 _RESERVE = 0.25
 """Share of a budget that is kept for what follows training."""
 _FEWEST_STEPS = 150
@@ -48,6 +51,8 @@ class Stages:
 
     names: tuple[str, ...] = ()
     budget: Budget | None = None
+    as_json: bool = False
+    """Whether a program reads how far it is: a line of JSON each time, instead of a bar."""
     now: str = field(default="", init=False)
     """The stage begun last, as it is shown: 2/6 validation."""
 
@@ -68,7 +73,29 @@ class Stages:
                 left = f", {_minutes(budget.left_s)} left in all" if budget and budget.begun_s else ""
                 return {**super().format_dict, "whole_left": left}
 
-        return Bar(desc=self.enter(name), total=total, initial=done, unit=unit, bar_format=_FORM, dynamic_ncols=True)
+        stages = self
+
+        class Lines(Bar):
+            def display(self, *_: Any, **__: Any) -> None:
+                click.echo(json.dumps(stages.told(name, unit, self.format_dict)), err=True)
+
+        shown = {"desc": self.enter(name), "total": total, "initial": done, "unit": unit}
+        if self.as_json:
+            return Lines(**shown, mininterval=_LINE_S, leave=False)
+        return Bar(**shown, bar_format=_FORM, dynamic_ncols=True)
+
+    def told(self, name: str, unit: str, standing: dict[str, Any]) -> dict[str, Any]:
+        """What a program is told of a stage: seconds left of it, and in all where there is a budget."""
+        done, total, rate = standing["n"], standing["total"], standing["rate"]
+        spent_s = standing["elapsed"]
+        rate = rate or ((done - standing["initial"]) / spent_s if spent_s else None)
+        return {
+            "stage": name, "number": self.names.index(name) + 1 if name in self.names else 1,
+            "of": max(1, len(self.names)), "done": round(done, 2), "total": round(total, 2), "unit": unit.strip(),
+            "rate_per_s": round(rate, 3) if rate else None,
+            "left_s": round(max(0.0, total - done) / rate, 1) if rate else None,
+            "whole_left_s": round(max(0.0, self.budget.left_s), 1) if self.budget and self.budget.begun_s else None,
+        }  # fmt: skip
 
 
 def _minutes(seconds: float) -> str:
