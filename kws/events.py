@@ -17,6 +17,9 @@ from kws.audio import SUFFIXES
 from kws.errors import Failure
 
 MANIFEST = "manifest.jsonl"
+TAUGHT = "taught"
+"""A folder among recordings without the word: what an earlier detector took for it, cut out to be learnt from. Each
+file is named after the recording it is from, `SOURCE@MILLISECONDS.flac`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,12 @@ class Recording:
     def positives(self) -> list[Event]:
         """The events to be heard."""
         return [event for event in self.events if event.kind == "positive"]
+
+
+def taught_sources(place: Path) -> frozenset[str]:
+    """The recordings from which something was taught, by their names without endings."""
+    found = place.rglob(f"{TAUGHT}/*@*.flac") if place.is_dir() else ()
+    return frozenset(path.stem.rpartition("@")[0] for path in found)
 
 
 def to_line(recording: Recording, root: Path) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, duration_s, resample
 from kws.errors import Failure
+from kws.events import TAUGHT
 from synth.corpus import Corpus, Spoken, name_in, open_corpus
 from synth.voices import Split
 
@@ -77,6 +78,16 @@ class Recordings:
         both.made_files += made.talk_files
         return both
 
+    def but(self, names: Collection[str]) -> Recordings:
+        """These without the files of those names, which stand without endings."""
+        fewer = copy.copy(self)
+        people, made, background = (
+            [path for path in some if path.stem not in names] for some in (self.people, self.made_talk, self.background)
+        )
+        fewer.files = [*people, *made, *background]
+        fewer.talk_files, fewer.made_files, fewer.sound_files = len(people) + len(made), len(made), len(background)
+        return fewer
+
     @property
     def talk(self) -> list[Path]:
         """The files of people talking, then of made voices."""
@@ -126,13 +137,17 @@ def parted(corpus: Corpus) -> Corpus:
     """The corpus with splits: its own, or else about a fifth held out for validation and a tenth for test.
 
     Whole speakers are held out where enough of them are told apart, otherwise whole files; the same ones each time. Of
-    too few nothing is held out.
+    too few nothing is held out, nor what is taught.
     """
     if any(spoken.split for spoken in corpus.recordings):
         return corpus
     splits: dict[Path, Split] = {}
     for is_background in (False, True):
-        kind = [spoken for spoken in corpus.recordings if _is_background(spoken, corpus.place) == is_background]
+        kind = [
+            spoken
+            for spoken in corpus.recordings
+            if _is_background(spoken, corpus.place) == is_background and TAUGHT not in spoken.path.parts[:-1]
+        ]
         splits |= _held_out(kind, corpus.place)
     return replace(
         corpus,

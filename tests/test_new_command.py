@@ -185,6 +185,44 @@ def test_made_voices_join_people_who_talk_too_little_and_no_others(
     assert not enough.held_out["validation"].made_talk
 
 
+def test_what_is_taught_is_learnt_from_and_its_recording_is_measured_on_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many: dict[Split, dict[str, int]] = {"train": {"tone": 45}, "validation": {"tone": 25}, "test": {"tone": 25}}
+    monkeypatch.setattr("synth.made_talk._UTTERANCES", many)
+    own = tmp_path / "own"
+    (own / "taught").mkdir(parents=True)
+    for number in range(10):
+        write_audio(own / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
+    wanted = Wanted(word="lantern", negatives=own)
+    before = open_material(wanted, 1, hold_out=True, make_talk=True)
+    taken = [before.held_out["test"].people[0].stem, before.held_out["validation"].made_talk[0].stem]
+    for name in taken:
+        write_audio(own / "taught" / f"{name}@1500.flac", np.full(RATE_HZ, 0.2, np.float32))
+    after = open_material(wanted, 1, hold_out=True, make_talk=True)
+    assert after.recordings is not None and before.recordings is not None
+    assert {path.name for path in after.recordings.people} - {path.name for path in before.recordings.people} == {
+        f"{name}@1500.flac" for name in taken
+    }
+    for split, held_out in before.held_out.items():
+        assert {path.stem for path in held_out.files} - {path.stem for path in after.held_out[split].files} <= {*taken}
+        assert not {path.stem for path in after.held_out[split].files} & {*taken}
+    assert (before.taught, after.taught) == (0, 2)
+
+
+def test_a_program_is_told_of_the_progress_in_lines_of_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kws_new(monkeypatch, "lantern", "--steps", 2, "--progress", "json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    stages = list(dict.fromkeys((line["stage"], line["number"], line["of"]) for line in lines))
+    assert [stage for stage, *_ in stages] == ["bank", "validation", "scenes", "training"]
+    assert [number for _, number, _ in stages] == [1, 2, 3, 4]
+    last = [line for line in lines if line["stage"] == "training"][-1]
+    assert (last["done"], last["total"], last["unit"], last["of"]) == (2, 2, "step", 6)
+    assert all(line["left_s"] is None or line["left_s"] >= 0 for line in lines)
+
+
 @pytest.mark.parametrize("said", ["/", "/abc", "a/b", " "])
 def test_half_a_pronunciation_is_refused(
     said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -11,6 +11,7 @@ import click
 from kws.audio import duration_s
 from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
+from kws.events import taught_sources
 
 if TYPE_CHECKING:
     from synth.bank import Bank, Clip
@@ -100,6 +101,8 @@ class Material:
     """Of what was recorded, what nothing is trained on."""
     talk_is_made: bool = False
     """Whether made voices talk in the recordings as well, or alone, for people's talk is too little."""
+    taught: int = 0
+    """Recordings that are not held out, since what an earlier detector took for the word in them is taught."""
 
     def stage(self, ranges: Ranges, split: Split = "train") -> Stage:
         """Scenes of a split; what the user recorded belongs to training alone."""
@@ -133,6 +136,8 @@ def open_material(
         joined = {split: recorded[split].joined_by(made[split]) for split in recorded.keys() & made.keys()}
         recorded, talk_is_made = {**recorded, **made, **joined}, bool(made)
     recordings = recorded.pop("train", None)
+    taught = taught_sources(wanted.negatives) if wanted.negatives else frozenset()
+    recorded = {split: held_out.but(taught) for split, held_out in recorded.items()}
     banks = (*banks, *_people(wanted, recordings))
     spoken = [licence for bank in banks for licence in bank.licences]
     theirs = [
@@ -141,6 +146,7 @@ def open_material(
     return Material(
         word=wanted.word, language=wanted.language, banks=banks, own=tuple(own), recordings=recordings,
         licences=tuple(dict.fromkeys([*spoken, *theirs])), held_out=recorded, talk_is_made=talk_is_made,
+        taught=len(taught),
     )  # fmt: skip
 
 

@@ -103,6 +103,11 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
     held_out = material.held_out.get("test")
     hours = _link(folder / "negatives", held_out, effort.talk_h)
     says = [_talk_told(material, hours)]
+    if material.taught:
+        says.append(
+            f"False accepts of earlier reports were taught; {material.taught} of the recordings they came from are not "
+            "heard here, and what is left flatters it: let kws evaluate hear other talk."
+        )
     try:
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it

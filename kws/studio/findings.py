@@ -17,8 +17,9 @@ from kws.audio import RATE_HZ, Samples, read_audio, write_audio
 from kws.decision import moving_mean
 from kws.detector import Detector, load
 from kws.errors import Failure
+from kws.events import TAUGHT
 from kws.files import make_folder
-from kws.studio.words import TAUGHT, Words
+from kws.studio.words import Words
 
 MOST = 10
 """Misses and false accepts that are shown, of each."""

@@ -11,6 +11,7 @@ from kws.files import make_folder, write_whole
 from kws.studio.app import WEB, standing_of
 from kws.studio.browser_runtime import FILES, is_there
 
+
 def export(out: Path, runtime: Path, detectors: Mapping[str, Path]) -> None:
     """Write the site: page, onnxruntime-web and detectors.
 

@@ -23,8 +23,6 @@ Kind = Literal["positives", "negatives", "backgrounds"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 REMEMBERED = "studio.json"
-TAUGHT = "taught"
-"""Below the negatives: sounds that an earlier detector took for the word."""
 _NOISE = "noise"
 _LONGEST_BACKGROUND_S = 1800.0
 _LONGEST_WORD = 60
