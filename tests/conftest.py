@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from studio_server import Client, made_by, running
 
 from kws.config import Decision, FrontEnd, Shape
 from kws.export import export
@@ -72,3 +73,10 @@ def espeak() -> Iterator[Espeak]:
     engine = Espeak()
     yield engine
     engine.close()
+
+
+@pytest.fixture
+def client(tmp_path: Path, tiny_detector_path: Path) -> Iterator[Client]:
+    """A studio of an empty folder, in which a word is made by a stand-in."""
+    with running(tmp_path / "home", tmp_path / "runtime", made_by(tiny_detector_path)) as client:
+        yield client
