@@ -75,14 +75,19 @@ def write_audio(path: Path, samples: Samples) -> None:
     It is encoded in memory first, since libsndfile does not notice a disk that is full. Raises Failure if the folder is
     missing, read-only or full; a half-written file is never left at `path`.
     """
+    write_whole(path, encoded(samples, path.suffix))
+
+
+def encoded(samples: Samples, suffix: str) -> bytes:
+    """The content of a file of that ending that holds (S,) samples in 16 bits, what lies beyond -1 and 1 clipped."""
     import soundfile
 
-    kind = {".ogg": "OGG", ".opus": "OGG"}.get(path.suffix.lower(), path.suffix[1:].upper())
-    encoded = io.BytesIO()
+    kind = {".ogg": "OGG", ".opus": "OGG"}.get(suffix.lower(), suffix[1:].upper())
+    content = io.BytesIO()
     subtype = "OPUS" if kind == "OGG" else "PCM_16"
     packing = _OPUS_PACKING if subtype == "OPUS" else None
-    soundfile.write(encoded, np.clip(samples, -1, 1), RATE_HZ, format=kind, subtype=subtype, compression_level=packing)
-    write_whole(path, encoded.getvalue())
+    soundfile.write(content, np.clip(samples, -1, 1), RATE_HZ, format=kind, subtype=subtype, compression_level=packing)
+    return content.getvalue()
 
 
 def rms(samples: Samples) -> float:

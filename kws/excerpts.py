@@ -5,15 +5,12 @@ S samples.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
-from kws.audio import RATE_HZ, Samples, read_audio
+from kws.audio import RATE_HZ, Samples, encoded, read_audio
 from kws.report import FalseAccept, Report, Trial
 
 Found = TypeVar("Found", Trial, FalseAccept)
@@ -108,12 +105,4 @@ class _Cutter:
 def _excerpt(one: Found, samples: Samples) -> Excerpt[Found]:
     start = min(max(round(one.curve.start * RATE_HZ), 0), len(samples))
     end = min(max(round(one.curve.end * RATE_HZ), start), len(samples))
-    return Excerpt(of=one, start_s=start / RATE_HZ, flac=_flac(samples[start:end]))
-
-
-def _flac(samples: Samples) -> bytes:
-    import soundfile
-
-    encoded = io.BytesIO()
-    soundfile.write(encoded, np.clip(samples, -1, 1), RATE_HZ, format="FLAC", subtype="PCM_16")
-    return encoded.getvalue()
+    return Excerpt(of=one, start_s=start / RATE_HZ, flac=encoded(samples[start:end], ".flac"))

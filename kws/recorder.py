@@ -89,7 +89,7 @@ def judge(samples: Samples) -> Take:
     if not heard and floor_db > _LOUD_ROOM_DB:
         fault = f"nothing stood out of the room, which is loud ({floor_db:.0f} dB): make it quieter or come closer."
     elif not heard:
-        fault = "nothing was heard over the room: speak up, come closer or choose another --input."
+        fault = "nothing was heard over the room: speak up, come closer or choose another microphone."
     else:
         cut_off = (first < _MARGIN) + (last > len(levels) - _MARGIN)
         is_clipped = float(np.mean(np.abs(samples[_frames(first, last)]) >= _FULL)) > _CLIPPED_SHARE

@@ -32,7 +32,7 @@ class MicrophoneDoor:
         self._source = source
         self._is_taken = False
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Send s16le at 16 kHz, and what goes wrong as text, until the page goes."""
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=1024)
         await socket.prepare(request)

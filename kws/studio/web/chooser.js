@@ -54,12 +54,15 @@ export class Chooser {
   #add(word, note, command, read) {
     const number = this.#count++, hue = `var(--word-${1 + (number % HUES)})`;
     const changed = async () => {
-      this.trouble.hidden = true;
       if (!box.checked) this.#chosen.delete(number);
       else await this.#choose({ number, label: word, hue, command }, read, box);
       this.onChoice(this.words);
     };
-    const box = h("input", { type: "checkbox", onchange: changed });
+    const toggled = () => {
+      this.trouble.hidden = true;
+      return changed();
+    };
+    const box = h("input", { type: "checkbox", onchange: toggled });
     const chip = h("label", { class: "chip" }, box, word, note ? h("span", { class: "soft small" }, note) : null);
     chip.style.setProperty("--hue", hue);
     this.chips.insertBefore(chip, this.chips.querySelector("button"));
