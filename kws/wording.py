@@ -14,6 +14,12 @@ _CALIBRATED = (
     "The detector's threshold is the very one that this set would choose: if it was calibrated here, the false accepts "
     "told above are too few."
 )
+IN_WORDS = {
+    "clean": "nearby, quiet", "babble_10db": "six talkers, 10 dB softer", "music_5db": "music, 5 dB softer",
+    "far": "3 m away in a room", "speech_held_out": "people's talk, held out", "made_talk": "talk of made voices",
+    "background_held_out": "other sound, held out",
+}  # fmt: skip
+"""Conditions and classes of sound that our own trials name, in the order in which they are told."""
 _LISTED = 10
 _FEW_UTTERANCES = 100
 

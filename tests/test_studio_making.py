@@ -96,7 +96,7 @@ def test_what_it_gets_wrong_is_shown_and_a_false_accept_is_taught(client: Client
     found = client.get("/api/words/lantern/excerpts")
     assert [(each["id"], each["score"]) for each in found["accepts"]] == [("accepts-0", 0.5), ("accepts-1", 0.3)]
     (miss,) = found["misses"]
-    assert miss["title"] == "clean, tone:a"
+    assert miss["title"] == "nearby, quiet, tone:a"
     first = found["accepts"][0]
     curve = first["curve"]
     assert 0 <= curve["start"] < 0.1

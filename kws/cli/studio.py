@@ -78,7 +78,7 @@ async def _serve(folder: Path, runtime: Path, port: int, *, opens: bool) -> None
 
     make_folder(folder)
     words = Words(folder=folder)
-    studio = Studio(folder=folder, runtime=runtime, speech=_Speech(), making=Making(words), words=words)
+    studio = Studio(folder=folder, runtime=runtime, speech=OwnSpeech(), making=Making(words), words=words)
     runner = web.AppRunner(studio.app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -101,7 +101,7 @@ async def _serve(folder: Path, runtime: Path, port: int, *, opens: bool) -> None
         await runner.cleanup()
 
 
-class _Speech:
+class OwnSpeech:
     """The half of the house that knows how words sound."""
 
     def examined(self, order: Order) -> dict[str, Any]:

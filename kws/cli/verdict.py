@@ -14,6 +14,7 @@ from kws.audio import RATE_HZ, duration_s
 from kws.cli.scenes import ENOUGH_H
 from kws.errors import Failure
 from kws.files import make_folder, write_whole
+from kws.wording import IN_WORDS
 
 if TYPE_CHECKING:
     from kws.breakdown import Share
@@ -32,11 +33,6 @@ _PEOPLE, _MADE, _BACKGROUND = "speech_held_out", "made_talk", "background_held_o
 _ALIKE = "near_misses"
 _ALIKE_PER_TRIAL = 2
 """Near-misses that are tried, at most, for each utterance of a condition."""
-_TOLD = {
-    "clean": "nearby, quiet", "babble_10db": "six talkers, 10 dB softer", "music_5db": "music, 5 dB softer",
-    "far": "3 m away in a room", _PEOPLE: "people's talk, held out", _MADE: "talk of made voices",
-    _BACKGROUND: "other sound, held out",
-}  # fmt: skip
 _GOOD, _USABLE = (0.02, 0.08), 0.08
 """Shares missed: nearby and in the hardest condition of a good detector, nearby of a usable one."""
 _BABBLE_H, _BABBLE_FILES = 0.2, 20
@@ -221,10 +217,11 @@ def told(report: Report, basis: Basis) -> Iterator[str]:
         yield ""
         yield f"Expected misses in 100{'':11}(95 % between)"
         for name, share in _by_condition(found):
-            yield f"  {_TOLD.get(name, name):<26}{100 * share.frr:5.1f}   ({_interval(share)}; {share.of} utterances)"
+            between = f"({_interval(share)}; {share.of} utterances)"
+            yield f"  {IN_WORDS.get(name, name):<26}{100 * share.frr:5.1f}   {between}"
     if classes:
         yield "False accepts a day, of 24 h of"
-        yield from (f"  {_TOLD.get(heard.name, heard.name):<26}{_a_day(heard)}" for heard in classes)
+        yield from (f"  {IN_WORDS.get(heard.name, heard.name):<26}{_a_day(heard)}" for heard in classes)
     if found and found.alike:
         yield f"Confuses: {_confused(found, report.threshold)}"
     if found and (late := found.latency_s):
@@ -244,7 +241,7 @@ def _plainly(report: Report) -> str:
         near = shares.get("clean", report.positives.total)
         grade = "weak" if too_often else _grade(near, shares[hardest])
         parts.append(f"{grade}: about {_of_100(near)} of 100 missed nearby in quiet")
-        parts.append(f"{_of_100(shares[hardest])} where it is hardest ({_TOLD.get(hardest, hardest)})")
+        parts.append(f"{_of_100(shares[hardest])} where it is hardest ({IN_WORDS.get(hardest, hardest)})")
     if talk:
         count = len(talk.accepts) or "no"
         parts.append(f"{count} false accept{'' if count == 1 else 's'} in {talk.hours:.2f} h of talk")
@@ -271,7 +268,7 @@ def _interval(share: Share) -> str:
 def _by_condition(found: Positives) -> list[tuple[str, Share]]:
     """Misses in each condition, in the order in which they are told; of all, where there is but one."""
     shares = found.conditions or {"clean": found.total}
-    return [(name, shares[name]) for name in (*_TOLD, *(set(shares) - set(_TOLD))) if name in shares]
+    return [(name, shares[name]) for name in (*IN_WORDS, *(set(shares) - set(IN_WORDS))) if name in shares]
 
 
 def _a_day(heard: Heard) -> str:

@@ -20,6 +20,7 @@ from kws.errors import Failure
 from kws.events import TAUGHT
 from kws.files import make_folder
 from kws.studio.words import Words
+from kws.wording import IN_WORDS
 
 MOST = 10
 """Misses and false accepts that are shown, of each."""
@@ -117,7 +118,8 @@ class Findings:
 
 def _missed(number: int, told: dict[str, Any], out: Path) -> Finding:
     about = told["about"]
-    said = ", ".join(str(about[key]) for key in ("condition", "voice") if key in about)
+    condition, voice = (str(about.get(key, "")) for key in ("condition", "voice"))
+    said = ", ".join(filter(None, (IN_WORDS.get(condition, condition), voice)))
     return Finding(
         id=f"misses-{number}", title=said or told["file"], score=told["best_score"],
         path=out / "trials" / "positives" / told["file"],
@@ -126,8 +128,9 @@ def _missed(number: int, told: dict[str, Any], out: Path) -> Finding:
 
 
 def _accepted(number: int, told: dict[str, Any], out: Path) -> Finding:
+    kind = Path(told["file"]).parts[0]
     return Finding(
-        id=f"accepts-{number}", title=f"{Path(told['file']).parent.name} at {told['time']:.1f} s", score=told["score"],
+        id=f"accepts-{number}", title=f"{IN_WORDS.get(kind, kind)}, at {told['time']:.1f} s", score=told["score"],
         path=out / "trials" / "negatives" / told["file"],
         start_s=max(0.0, told["time"] - _BEFORE_S), end_s=told["time"] + _AFTER_S,
     )  # fmt: skip
