@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,8 @@ def test_stream_day_finds_the_loop_to_detect_what_a_detector_does(tiny_detector_
     done = run("stream_day", str(tiny_detector_path), "--sound", str(talk), "--hours", "0.05", "--threshold", "0.3")
     assert done.returncode == 0, done.stderr
     assert "# 0.05 hours through the loop" in done.stdout
-    assert "; 2250 chunks, 0 gaps within." in done.stdout
+    chunks = re.search(r"; (\d+) chunks, 0 gaps within\.", done.stdout)
+    assert chunks and int(chunks[1]) >= 2250, "a pipe may part a chunk in two, and loses none"
     assert ": the same." in done.stdout
     assert "'test': 0 detections" not in done.stdout
 
