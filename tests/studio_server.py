@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from aiohttp import web
 
-from kws.audio import RATE_HZ, Samples, pcm16
+from kws.audio import RATE_HZ, Samples, pcm16, write_audio
 from kws.demo import read_demo
 from kws.studio.app import Studio
 from kws.studio.making import Making
@@ -174,3 +174,21 @@ def take(gain: float = 1.0) -> bytes:
     samples = np.random.default_rng(0).normal(0, 1e-4, 3 * RATE_HZ).astype(np.float32)
     samples[RATE_HZ : RATE_HZ + len(word)] += gain * word
     return pcm16(samples).tobytes()
+
+
+def reported(client: Client, detector: Path) -> None:
+    """A word that is made, whose report tells of a miss and two false accepts."""
+    out = client.folder / "lantern"
+    (out / "report").mkdir(parents=True)
+    (out / "lantern.onnx").write_bytes(detector.read_bytes())
+    tone = (0.1 * np.sin(np.arange(8 * RATE_HZ) * 0.3)).astype(np.float32)
+    for place in ("positives/clean/audio/0.flac", "negatives/made_talk/0000_abc.flac"):
+        (out / "trials" / place).parent.mkdir(parents=True)
+        write_audio(out / "trials" / place, tone)
+    about = {"condition": "clean", "voice": "tone:a"}
+    missed = {"file": "clean/audio/0.flac", "start": 2.0, "end": 2.7, "best_score": 0.3, "about": about}
+    accepts = [{"file": "made_talk/0000_abc.flac", "time": time_s, "score": time_s / 10} for time_s in (3.0, 5.0)]
+    report = {"positives": {"misses": [missed]}, "negatives": {"accepts": accepts}}
+    (out / "report" / "report.json").write_text(json.dumps(report))
+    (out / "report" / "report.html").write_text("<!doctype html><style>p{}</style><p>the report")
+    client.ask("POST", "/api/words/lantern/recordings?kind=negatives&word=lantern", take())

@@ -8,12 +8,9 @@ import os
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
-from studio_server import Client, made_by, running, take, until
-
-from kws.audio import RATE_HZ, write_audio
+from studio_server import Client, made_by, reported, running, take, until
 
 
 def test_a_word_is_made_and_then_listened_to(client: Client) -> None:
@@ -73,26 +70,8 @@ def test_what_is_known_outlasts_the_server_and_what_ran_has_stopped(tmp_path: Pa
         client.post("/api/words/hey-nova/stop")
 
 
-def made(client: Client, detector: Path) -> None:
-    """A word that is made, whose report tells of a miss and two false accepts."""
-    out = client.folder / "lantern"
-    (out / "report").mkdir(parents=True)
-    (out / "lantern.onnx").write_bytes(detector.read_bytes())
-    tone = (0.1 * np.sin(np.arange(8 * RATE_HZ) * 0.3)).astype(np.float32)
-    for place in ("positives/clean/audio/0.flac", "negatives/made_talk/0000_abc.flac"):
-        (out / "trials" / place).parent.mkdir(parents=True)
-        write_audio(out / "trials" / place, tone)
-    about = {"condition": "clean", "voice": "tone:a"}
-    missed = {"file": "clean/audio/0.flac", "start": 2.0, "end": 2.7, "best_score": 0.3, "about": about}
-    accepts = [{"file": "made_talk/0000_abc.flac", "time": time_s, "score": time_s / 10} for time_s in (3.0, 5.0)]
-    report = {"positives": {"misses": [missed]}, "negatives": {"accepts": accepts}}
-    (out / "report" / "report.json").write_text(json.dumps(report))
-    (out / "report" / "report.html").write_text("<!doctype html><style>p{}</style><p>the report")
-    client.ask("POST", "/api/words/lantern/recordings?kind=negatives&word=lantern", take())
-
-
 def test_what_it_gets_wrong_is_shown_and_a_false_accept_is_taught(client: Client, tiny_detector_path: Path) -> None:
-    made(client, tiny_detector_path)
+    reported(client, tiny_detector_path)
     found = client.get("/api/words/lantern/excerpts")
     assert [(each["id"], each["score"]) for each in found["accepts"]] == [("accepts-0", 0.5), ("accepts-1", 0.3)]
     (miss,) = found["misses"]
@@ -115,7 +94,7 @@ def test_what_it_gets_wrong_is_shown_and_a_false_accept_is_taught(client: Client
 
 
 def test_a_damaged_memory_or_report_is_told(client: Client, tiny_detector_path: Path, tmp_path: Path) -> None:
-    made(client, tiny_detector_path)
+    reported(client, tiny_detector_path)
     (client.folder / "lantern" / "report" / "report.json").write_text("{}")
     answer = client.ask("GET", "/api/words/lantern/excerpts")
     assert (answer.status, "is damaged" in answer.json["error"]) == (422, True)

@@ -10,6 +10,7 @@ import http.server
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,16 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from studio_server import Client, made_by, running, until
+from studio_server import Client, made_by, reported, running, until
 
 import kws
 from kws.audio import RATE_HZ, Samples, read_audio
+from kws.cli.studio import OwnSpeech
+from kws.daemon.source import Played, Source
 from kws.demo import read_demo
 from kws.events import Event, Recording, to_line
 from kws.features import LogMelStream
+from kws.sources import InputDevice, in_chunks
 from kws.studio.browser_runtime import is_there, runtime_folder
 from kws.studio.site import export
 
@@ -138,6 +142,39 @@ def test_a_word_is_heard_and_its_threshold_moved(studio: Client, microphone: Pat
         assert page.locator(".detections li").count() == count, "it still listens"
 
 
+def test_several_words_listen_at_once_to_this_machines_microphone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_detector_path: Path
+) -> None:
+    def played() -> Iterator[Samples]:
+        while True:
+            for chunk in in_chunks(said_once()):
+                time.sleep(len(chunk) / RATE_HZ)
+                yield chunk
+
+    there = InputDevice(index=3, name="Desk array", channels=1, rate_hz=16_000.0, is_default=True)
+    monkeypatch.setattr("kws.studio.app.input_devices", lambda: [there])
+    asked: list[str | None] = []
+
+    def source(device: str | None) -> Source:
+        asked.append(device)
+        return Played(name="stub", chunks=played())
+
+    with (
+        running(tmp_path / "home", RUNTIME, made_by(tiny_detector_path), microphone=source) as client,
+        browsing(client.address) as visit,
+    ):
+        page = visit.page
+        page.get_by_role("checkbox", name="computer").focus()
+        page.keyboard.press("Space")
+        until(lambda: page.locator(".lane").count() == 2)
+        page.get_by_label("Microphone").select_option(label="The server's: Desk array (default)")
+        page.get_by_role("button", name="Start").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".detections li")
+        assert "activate" in page.locator(".detections li").first.inner_text()
+    assert asked == ["3"]
+
+
 def test_scores_and_frames_are_those_of_python(studio: Client) -> None:
     demo = read_audio(read_demo().audio)[: 25 * RATE_HZ]
     with browsing(studio.address) as visit:
@@ -203,6 +240,41 @@ def test_a_word_is_begun_followed_stopped_and_made(studio: Client) -> None:
         page.wait_for_selector("text=it is good")
         page.get_by_role("link", name="Listen to it").click()
         page.wait_for_selector("text=yours")
+
+
+def test_a_false_accept_is_taught_and_the_word_trained_anew(studio: Client, tiny_detector_path: Path) -> None:
+    reported(studio, tiny_detector_path)
+    (studio.folder / "go").touch()
+    studio.post("/api/words", {"word": "lantern"})
+    with browsing(studio.address + "#make/lantern") as visit:
+        page = visit.page
+        page.get_by_role("button", name="Teach it that").first.click()
+        page.wait_for_selector("text=Train anew to let it learn")
+        (studio.folder / "go").unlink()
+        wrong = page.locator("section", has_text="What it gets wrong")
+        wrong.get_by_role("button", name="Train anew").click()
+        page.wait_for_selector("text=Stage 4 of 6: training")
+        (studio.folder / "go").touch()
+        page.wait_for_selector("text=It is made.")
+    assert list((studio.folder / "recordings" / "without-lantern" / "taught").iterdir())
+    asked = json.loads((studio.folder / "lantern" / "asked.json").read_text())
+    assert asked[asked.index("--negatives") + 1] == str(Path("recordings", "without-lantern"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_real_word_is_made_from_the_page(tmp_path: Path) -> None:
+    with running(tmp_path / "home", RUNTIME, speech=OwnSpeech()) as client, browsing(client.address + "#make") as visit:
+        page = visit.page
+        page.get_by_label("Word or phrase").fill("activate")
+        page.get_by_role("button", name="Examine it").click()
+        page.wait_for_selector("text=phrase to wake by")
+        page.get_by_label("Number of minutes").fill("1")
+        page.get_by_role("button", name="Make it").click()
+        page.wait_for_selector("text=Stage 4 of 6: training", timeout=300_000)
+        page.wait_for_selector("text=It is made.", timeout=600_000)
+        assert "missed nearby in quiet" in page.locator("pre.verdict").inner_text()
+    assert kws.load(tmp_path / "home" / "activate" / "activate.onnx").word == "activate"
 
 
 def a_dataset(folder: Path) -> None:
