@@ -167,7 +167,7 @@ def test_several_words_listen_at_once_to_this_machines_microphone(
         page.get_by_role("checkbox", name="computer").focus()
         page.keyboard.press("Space")
         until(lambda: page.locator(".lane").count() == 2)
-        page.get_by_label("Microphone").select_option(label="The server's: Desk array (default)")
+        page.get_by_role("combobox", name="Microphone").select_option(label="The server's: Desk array (default)")
         page.get_by_role("button", name="Start").focus()
         page.keyboard.press("Enter")
         page.wait_for_selector(".detections li")
