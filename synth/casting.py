@@ -18,7 +18,7 @@ import numpy as np
 
 from kws.errors import Failure
 from synth.bank import Bank, Clip, Suffix, starter_bank, write_bank
-from synth.crew import work
+from synth.crew import Crew, Processes
 from synth.manner import pace
 from synth.mouths import Mouth, MouthRanges, draw_mouth, said_by
 from synth.neighbours import Amounts, Neighbour, neighbours
@@ -229,7 +229,7 @@ class Studio:
     """Gives the phonemes of a text in a language."""
     cache: SpeechCache | None = None
     """None means the usual one."""
-    workers: int = 2
+    crew: Crew = Processes()  # noqa: RUF009 - frozen
 
 
 def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".flac") -> Generator[Progress, None, None]:
@@ -240,7 +240,7 @@ def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".fl
     lines = plan(brief, near(brief, studio.transcribe), studio.engines)
     clips: dict[int, Clip] = {}
     speak = Speak(lines, tuple(studio.engines), studio.cache or SpeechCache())
-    for done, (number, clip) in enumerate(work(speak, range(len(lines)), studio.workers), 1):
+    for done, (number, clip) in enumerate(studio.crew.work(speak, range(len(lines))), 1):
         if clip is not None:
             clips[number] = clip
         yield Progress(doing="speaking", done=done, total=len(lines))
@@ -250,7 +250,7 @@ def build_bank(folder: Path, brief: Brief, studio: Studio, suffix: Suffix = ".fl
     parents, mouths = _draw_mouths(brief, spoken)
     made: list[Clip] = [*parents]
     job = _Transform(parents, mouths)
-    for done, (number, clip) in enumerate(work(job, range(len(parents)), studio.workers), 1):
+    for done, (number, clip) in enumerate(studio.crew.work(job, range(len(parents))), 1):
         made[number] = clip
         yield Progress(doing="further mouths", done=done, total=len(parents))
     bank = Bank(

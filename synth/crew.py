@@ -1,4 +1,4 @@
-"""Worker processes: one job, done for many numbers at once.
+"""A crew: one job, done for many numbers at once; here by processes of this machine.
 
 A worker is a fresh interpreter whose libraries are held to one thread each: the cores belong to the workers, and sums
 that a library splits among threads would otherwise differ in their last bits from machine to machine. It ends when its
@@ -13,48 +13,73 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
-from kws.errors import Failure
+from kws.errors import Failure, Misuse
 
 Job = Callable[[int], Any]
 
-_ONE_THREAD = (
+ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "PRA_NUM_THREADS",
 )  # fmt: skip
-_IN_HAND = 2
+IN_HAND = 2
 """Numbers a worker holds at a time, so that it need not wait for the next."""
 _PATIENCE_S = 5.0
 
 
-def work(
-    job: Job, numbers: Iterable[int], workers: int, *, held: int | None = None
-) -> Generator[tuple[int, Any], None, None]:
-    """(number, what the job gave for it), in the order in which they are done.
+class Crew(Protocol):
+    """Does one job for many numbers: processes of this machine, or of a cluster (`synth.cluster`)."""
 
-    The job is pickled and lives in every worker. `held`: a file descriptor that stays open, and with it a lock stays
-    locked, until the last worker has gone too. Raises the Failure that a job raised, and Failure if a worker dies.
-    """
-    waiting = iter(numbers)
-    with contextlib.ExitStack() as home:
-        with one_thread(), _deaf():
-            crew = [home.enter_context(_Worker(held)) for _ in range(workers)]
-        packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
-        for worker in crew:
-            worker.learn(packed)
-        del packed
-        for _ in range(_IN_HAND):
+    @property
+    def workers(self) -> int:
+        """How many numbers are worked at once."""
+
+    def work(
+        self, job: Job, numbers: Sequence[int], *, held: int | None = None
+    ) -> Generator[tuple[int, Any], None, None]:
+        """(number, what the job gave for it), in the order in which they are done; close it to send everybody home.
+
+        The job is pickled and lives in every worker. `held`: a file descriptor that stays open, and with it a lock
+        stays locked, until the last worker of this machine has gone too. Raises the Failure that a job raised, and
+        Failure if workers die.
+        """
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Worker processes of this machine. Raises Misuse for none."""
+
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise Misuse(f"there must be at least one worker, not {self.workers}.")
+
+    def work(
+        self, job: Job, numbers: Sequence[int], *, held: int | None = None
+    ) -> Generator[tuple[int, Any], None, None]:
+        """See Crew."""
+        waiting = iter(numbers)
+        with contextlib.ExitStack() as home:
+            with one_thread(), _deaf():
+                crew = [home.enter_context(_Worker(held)) for _ in range(min(self.workers, len(numbers)))]
+            packed = pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
             for worker in crew:
-                worker.take_next(waiting)
-        while busy := {worker.pipe: worker for worker in crew if worker.in_hand}:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]
-                done = worker.hand_in()
-                worker.take_next(waiting)
-                yield done
+                worker.learn(packed)
+            del packed
+            for _ in range(IN_HAND):
+                for worker in crew:
+                    worker.take_next(waiting)
+            while busy := {worker.pipe: worker for worker in crew if worker.in_hand}:
+                for pipe in wait(list(busy)):
+                    worker = busy[pipe]  # type: ignore[index]
+                    done = worker.hand_in()
+                    worker.take_next(waiting)
+                    yield done
 
 
 class _Worker:
@@ -135,8 +160,8 @@ _context = get_context("spawn")
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Processes that start now hold each library to one thread."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
         yield
     finally:

@@ -27,7 +27,7 @@ from kws.audio import RATE_HZ, Samples, write_audio
 from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, from_line, to_audacity, to_line
 from kws.files import aside_of, cannot_write, make_folder, write_whole
-from synth.crew import work
+from synth.crew import Crew, Processes
 
 DATASET = "dataset.json"
 FORMAT_VERSION = 2
@@ -95,15 +95,14 @@ def perform(stage: Stage, seed: int, number: int) -> Take:
     return stage.render(stage.draw(np.random.default_rng([seed, number])))
 
 
-def generate(out: Path, order: Order, stage: Stage, *, workers: int = 2) -> Generator[int, None, None]:
+def generate(out: Path, order: Order, stage: Stage, *, crew: Crew | None = None) -> Generator[int, None, None]:
     """Write a dataset, or go on with one; gives the number of clips that are there: at first, then whenever it grows.
 
     Raises Misuse if the order makes no sense or `out` holds something else, and Failure if it cannot be written.
     """
-    if order.clips < 1 or order.seed < 0 or workers < 1:
+    if order.clips < 1 or order.seed < 0:
         raise Misuse(
-            f"cannot make {order.clips} clips of seed {order.seed} with {workers} workers: "
-            "there must be at least one clip, seed 0 and one worker."
+            f"cannot make {order.clips} clips of seed {order.seed}: there must be at least one clip, and seed 0."
         )
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context(_alone(out))
@@ -114,9 +113,9 @@ def generate(out: Path, order: Order, stage: Stage, *, workers: int = 2) -> Gene
         if not missing:
             return
         job = _MakeClip(files=files, seed=order.seed, stage=stage)
-        crew = work(job, missing, min(workers, len(missing)), held=lock)
+        making = (crew or Processes()).work(job, missing, held=lock)
         early: dict[int, str] = {}
-        for number, line in stack.enter_context(contextlib.closing(crew)):
+        for number, line in stack.enter_context(contextlib.closing(making)):
             early[number] = line
             while manifest.clips in early:
                 manifest.append(early.pop(manifest.clips))

@@ -17,6 +17,7 @@ from kws.audio import Samples
 from kws.cli.scenes import Wanted, open_banks
 from kws.errors import Failure
 from synth.bank import Bank, Clip, read_bank, write_bank
+from synth.crew import Processes
 from synth.phrases import foreign_sentences, near_misses, sentences, words
 from synth.voices import KOKORO_TEST, KOKORO_TRAIN, KOKORO_VALIDATION
 
@@ -160,11 +161,11 @@ def starter(monkeypatch: pytest.MonkeyPatch) -> Bank:
 
 
 def test_without_a_bank_the_starter_bank_is_opened(starter: Bank) -> None:
-    assert open_banks(Wanted(word="activate"), 1) == (starter,)
+    assert open_banks(Wanted(word="activate"), Processes(1)) == (starter,)
 
 
 def test_a_bank_with_its_own_words_and_sentences_stands_alone(starter: Bank, folder: Path) -> None:
-    (bank,) = open_banks(Wanted(word="activate", banks=(folder,)), 1)
+    (bank,) = open_banks(Wanted(word="activate", banks=(folder,)), Processes(1))
     assert bank.general
     assert bank is not starter
 
@@ -172,7 +173,7 @@ def test_a_bank_with_its_own_words_and_sentences_stands_alone(starter: Bank, fol
 def test_the_starter_bank_adds_words_to_a_bank_that_has_none(starter: Bank, tmp_path: Path) -> None:
     positives = [clip for clip in small_bank("lantern").clips if clip.kind == "positive"]
     write_bank(tmp_path, Bank(word="lantern", clips=tuple(positives[:2])))
-    lantern, added = open_banks(Wanted(word="lantern", banks=(tmp_path,)), 1)
+    lantern, added = open_banks(Wanted(word="lantern", banks=(tmp_path,)), Processes(1))
     assert lantern.word == "lantern"
     assert added is starter
 
@@ -184,7 +185,7 @@ def test_a_word_or_a_way_to_say_it_that_no_bank_holds_is_spoken(
     write_bank(tmp_path, Bank(word="spoken", clips=WRITTEN.clips[:1]))
     monkeypatch.setattr("kws.cli.scenes.speak_bank", lambda *_: tmp_path)
     wanted = Wanted(**{"word": "activate", **asked})
-    spoken, added = open_banks(wanted, 1)
+    spoken, added = open_banks(wanted, Processes(1))
     assert spoken.word == "spoken"
     assert [clip.text for clip in added.clips] == (["activate"] if wanted.word == "lantern" else [])
 

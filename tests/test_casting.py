@@ -13,6 +13,7 @@ from small_bank import small_bank
 from kws.errors import Failure
 from synth.bank import INDEX, Bank, read_bank
 from synth.casting import Brief, Line, Studio, bank_name, build_bank, further_mouths, near, plan
+from synth.crew import Processes
 from synth.neighbours import Amounts
 from synth.phrases import foreign_sentences, words
 from synth.speech import SpeechCache
@@ -49,7 +50,7 @@ def planned(brief: Brief = BRIEF, engines: list[Engine] | None = None) -> list[L
 
 
 def studio(engines: list[Engine], cache: Path) -> Studio:
-    return Studio(engines=engines, transcribe=spelled, cache=SpeechCache(cache), workers=1)
+    return Studio(engines=engines, transcribe=spelled, cache=SpeechCache(cache), crew=Processes(1))
 
 
 def built(folder: Path, cache: Path, brief: Brief = BRIEF) -> Bank:

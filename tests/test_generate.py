@@ -25,6 +25,7 @@ from kws.cli import main
 from kws.errors import Failure, Misuse
 from kws.events import read_manifest
 from synth.bank import Bank, write_bank
+from synth.crew import Processes
 from synth.generate import Order, Stage, generate, perform
 
 TESTS = Path(__file__).parent
@@ -36,7 +37,7 @@ def order(clips: int, *, word: str = "activate", seed: int = 3, shard_clips: int
 
 
 def fill(out: Path, stage: Stage, clips: int, workers: int = 1) -> list[int]:
-    return list(generate(out, order(clips), stage, workers=workers))
+    return list(generate(out, order(clips), stage, crew=Processes(workers)))
 
 
 def audio_of(number: int) -> str:
@@ -167,7 +168,7 @@ def test_more_clips_later_are_the_same_as_all_at_once(tmp_path: Path) -> None:
 
 def stop_early(out: Path, stage: Stage, clips: int, after: int) -> None:
     """What Ctrl-C does: the generator is closed while clips are still in the workers' hands."""
-    growing = generate(out, order(clips), stage, workers=2)
+    growing = generate(out, order(clips), stage, crew=Processes(2))
     assert any(there >= after for there in growing)
     growing.close()
 
@@ -259,8 +260,8 @@ def test_two_runs_do_not_write_to_one_folder(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(("clips", "seed", "workers"), [(0, 1, 1), (-5, 1, 1), (1, -1, 1), (1, 1, 0)])
 def test_an_order_for_nothing_is_refused(tmp_path: Path, clips: int, seed: int, workers: int) -> None:
-    with pytest.raises(Misuse, match="there must be at least one clip"):
-        list(generate(tmp_path / "set", order(clips, seed=seed), FakeStage(), workers=workers))
+    with pytest.raises(Misuse, match=r"there must be at least one (clip|worker)"):
+        list(generate(tmp_path / "set", order(clips, seed=seed), FakeStage(), crew=Processes(workers)))
     assert not (tmp_path / "set").exists()
 
 

@@ -22,6 +22,7 @@ from synth.bank import Bank, read_bank
 from synth.casting import Brief
 from synth.conditions import CONDITIONS
 from synth.corpus import open_corpus
+from synth.crew import Processes
 from synth.made_talk import TalkCache
 from synth.neighbours import Amounts
 from synth.recorded import Recordings, parted
@@ -122,10 +123,10 @@ def test_a_draft_says_the_word_less_often_unless_the_whole_bank_is_there(monkeyp
         return len(read_bank(folder).select("train", "positive"))
 
     monkeypatch.setattr("kws.cli.scenes.brief_of", brief)
-    draft = speak_bank(Wanted(word="lantern", draft=True), 1)
-    whole = speak_bank(Wanted(word="lantern"), 1)
+    draft = speak_bank(Wanted(word="lantern", draft=True), Processes(1))
+    whole = speak_bank(Wanted(word="lantern"), Processes(1))
     assert (said(draft), said(whole)) == (3 + 2, 10 + 4)
-    assert speak_bank(Wanted(word="lantern", draft=True), 1) == whole
+    assert speak_bank(Wanted(word="lantern", draft=True), Processes(1)) == whole
 
 
 def test_listening_first_writes_samples_of_each_pronunciation(
@@ -167,7 +168,8 @@ def test_made_voices_join_people_who_talk_too_little_and_no_others(
     (tmp_path / "own").mkdir()
     for number in range(10):
         write_audio(tmp_path / "own" / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
-    little = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
+    wanted = Wanted(word="lantern", negatives=tmp_path / "own")
+    little = open_material(wanted, Processes(1), hold_out=True, make_talk=True)
     assert little.talk_is_made
     assert little.recordings is not None
     held_out = little.held_out["validation"]
@@ -180,7 +182,7 @@ def test_made_voices_join_people_who_talk_too_little_and_no_others(
     evaluation = kws.load(tmp_path / "lantern" / "lantern.onnx").metadata["evaluation"]
     assert evaluation["negatives"] == "synthetic speech"
     monkeypatch.setattr("kws.cli.scenes.ENOUGH_H", 1 / 3600)
-    enough = open_material(Wanted(word="lantern", negatives=tmp_path / "own"), 1, hold_out=True, make_talk=True)
+    enough = open_material(wanted, Processes(1), hold_out=True, make_talk=True)
     assert not enough.talk_is_made
     assert not enough.held_out["validation"].made_talk
 
@@ -195,11 +197,11 @@ def test_what_is_taught_is_learnt_from_and_its_recording_is_measured_on_no_longe
     for number in range(10):
         write_audio(own / f"{number}.flac", np.full(RATE_HZ, 0.1, np.float32))
     wanted = Wanted(word="lantern", negatives=own)
-    before = open_material(wanted, 1, hold_out=True, make_talk=True)
+    before = open_material(wanted, Processes(1), hold_out=True, make_talk=True)
     taken = [before.held_out["test"].people[0].stem, before.held_out["validation"].made_talk[0].stem]
     for name in taken:
         write_audio(own / "taught" / f"{name}@1500.flac", np.full(RATE_HZ, 0.2, np.float32))
-    after = open_material(wanted, 1, hold_out=True, make_talk=True)
+    after = open_material(wanted, Processes(1), hold_out=True, make_talk=True)
     assert after.recordings is not None and before.recordings is not None
     assert {path.name for path in after.recordings.people} - {path.name for path in before.recordings.people} == {
         f"{name}@1500.flac" for name in taken

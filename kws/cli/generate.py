@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.options import DEFAULT_WORD, scene_options
+from kws.cli.options import DEFAULT_WORD, crew_of, crew_options, scene_options
 from kws.cli.scenes import Wanted, explained, open_material
 from kws.errors import Misuse
 
 if TYPE_CHECKING:
+    from synth.crew import Crew
     from synth.generate import Order, Stage
 
 _REPORT_S = 10.0
@@ -35,11 +35,23 @@ _PREVIEWED = 8
 @click.option("--preview", is_flag=True, help="Only draw a page of the first scenes, to look at and to listen to.")
 @click.option("--explain", is_flag=True, help="Only list what is taught as not the word, with its distance from it.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), default=min(2, os.cpu_count() or 1), show_default=True,
-    help="Processes; the bytes do not depend on it.",
-)  # fmt: skip
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes; the bytes do not depend on it.  [default: 2, or all that the cluster has]",
+)
+@crew_options
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    out: Path | None, word: str, clips: int, seed: int, preview: bool, explain: bool, workers: int, **scenes: Any
+    out: Path | None,
+    word: str,
+    clips: int,
+    seed: int,
+    preview: bool,
+    explain: bool,
+    workers: int | None,
+    engine: str,
+    address: str | None,
+    **scenes: Any,
 ) -> None:
     """Make a labelled dataset in the folder OUT, or go on with it after a stop or with more clips than before."""
     wanted = Wanted(word=word, **scenes)
@@ -50,7 +62,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         raise Misuse("OUT is missing: name the folder for the dataset, as in kws generate data.")
     from synth.generate import Order
 
-    material = open_material(wanted, workers)
+    crew = crew_of(engine, address, workers)
+    material = open_material(wanted, crew)
     stage = material.stage(wanted.ranges)
     if preview:
         from synth.preview import write_preview
@@ -59,14 +72,14 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         click.echo(f"{page} (and {picture.name}) shows the first {_PREVIEWED} scenes of seed {seed}.")
         return
     order = Order(word=material.word, language=material.language, seed=seed, clips=clips, licences=material.licences)
-    _make(out, order, stage, workers)
+    _make(out, order, stage, crew)
     click.echo(f"{out} holds {clips} clips.")
 
 
-def _make(out: Path, order: Order, stage: Stage, workers: int) -> None:
+def _make(out: Path, order: Order, stage: Stage, crew: Crew) -> None:
     from synth.generate import generate
 
-    with contextlib.closing(generate(out, order, stage, workers=workers)) as growing:
+    with contextlib.closing(generate(out, order, stage, crew=crew)) as growing:
         bar = None
         try:
             for clips in growing:

@@ -101,10 +101,12 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     )
     from kws.cli.verdict import reached
     from kws.release import release
+    from synth.crew import Processes
 
     stages.enter("bank")
     workers, budget = min(2, os.cpu_count() or 1), stages.budget
-    material = open_material(wanted, workers, hold_out=order.validation is None, make_talk=True, stages=stages)
+    crew = Processes(workers)
+    material = open_material(wanted, crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
     plan = Plan(effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa)

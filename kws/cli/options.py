@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kws.cli.scenes import ENGLISH
+from kws.errors import Misuse
+
+if TYPE_CHECKING:
+    from synth.crew import Crew
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,6 +63,36 @@ _RUN_OPTIONS = (
     ),
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
 )  # fmt: skip
+
+
+_CREW_OPTIONS = (
+    click.option(
+        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="Who does it: processes of this machine, or of a Ray cluster (pip install 'activate-kws[cluster]').",
+    ),
+    click.option(
+        "--address", metavar="ADDRESS",
+        help="Of the Ray cluster, as ray start --head prints it; without it Ray runs on this machine alone.",
+    ),
+)  # fmt: skip
+
+
+def crew_options(command: Command) -> Command:
+    """Give a command the options of `crew_of`."""
+    return _with(_CREW_OPTIONS, command)
+
+
+def crew_of(engine: str, address: str | None, workers: int | None) -> Crew:
+    """Who does the work. Raises Misuse if an address is named and no cluster asked for."""
+    from synth.crew import Processes
+
+    if engine == "local":
+        if address:
+            raise Misuse("--address names a Ray cluster: add --engine ray, or leave --address out.")
+        return Processes(workers or min(2, os.cpu_count() or 1))
+    from synth.cluster import RayCrew
+
+    return RayCrew(address, workers)
 
 
 def scene_options(command: Command) -> Command:

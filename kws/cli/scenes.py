@@ -16,6 +16,7 @@ from kws.events import taught_sources
 if TYPE_CHECKING:
     from synth.bank import Bank, Clip
     from synth.casting import Brief
+    from synth.crew import Crew
     from synth.neighbours import Neighbour
     from synth.recorded import Recordings
     from synth.scene import Ranges
@@ -113,7 +114,7 @@ class Material:
 
 
 def open_material(
-    wanted: Wanted, workers: int, *, hold_out: bool = False, make_talk: bool = False, stages: Stages | None = None
+    wanted: Wanted, crew: Crew, *, hold_out: bool = False, make_talk: bool = False, stages: Stages | None = None
 ) -> Material:
     """Open banks and recordings; a word that no bank holds is spoken first, what cannot be read is named.
 
@@ -129,10 +130,10 @@ def open_material(
         _tell(wanted.positives, skipped)
         own += further_mouths(own, min(_OWN_MADE, 6 * len(own)), seed=0)
     recorded = _recorded(wanted, hold_out=hold_out)
-    banks = open_banks(wanted, workers, stages)
+    banks = open_banks(wanted, crew, stages)
     talk_is_made = False
     if make_talk and not _talks_enough(recorded.get("validation" if hold_out else "train")):
-        made = _made_talk(wanted, workers, stages or Stages(), hold_out=hold_out)
+        made = _made_talk(wanted, crew, stages or Stages(), hold_out=hold_out)
         joined = {split: recorded[split].joined_by(made[split]) for split in recorded.keys() & made.keys()}
         recorded, talk_is_made = {**recorded, **made, **joined}, bool(made)
     recordings = recorded.pop("train", None)
@@ -175,11 +176,10 @@ def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
     }
 
 
-def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, hold_out: bool) -> dict[Split, Recordings]:
+def _made_talk(wanted: Wanted, crew: Crew, stages: Stages, *, hold_out: bool) -> dict[Split, Recordings]:
     """Made talk by split, spoken now unless the cache holds it; a stop loses no reel. Nothing without an engine."""
     from kws.files import cache_folder
     from synth.corpus import Corpus, Spoken
-    from synth.crew import work
     from synth.made_talk import SayReel, TalkCache, reels
     from synth.recorded import Recordings
     from synth.voices import Split
@@ -197,7 +197,7 @@ def _made_talk(wanted: Wanted, workers: int, stages: Stages, *, hold_out: bool) 
     job = SayReel(wanted_reels, tuple(engines), TalkCache())
     spoken = []
     with stages.bar("bank", len(wanted_reels), "reel of talk") as bar:
-        for number, path in work(job, range(len(wanted_reels)), workers):
+        for number, path in crew.work(job, range(len(wanted_reels))):
             bar.update()
             if path is not None:
                 spoken.append(Spoken(path=path, split=wanted_reels[number].split))
@@ -221,7 +221,7 @@ def _people(wanted: Wanted, recordings: Recordings | None) -> list[Bank]:
     return [Bank(word=wanted.word, language=wanted.language, clips=tuple(clips))] if clips else []
 
 
-def open_banks(wanted: Wanted, workers: int, stages: Stages | None = None) -> tuple[Bank, ...]:
+def open_banks(wanted: Wanted, crew: Crew, stages: Stages | None = None) -> tuple[Bank, ...]:
     """The banks named, else a bank of the word; and the starter bank, unless they bring what is not the word."""
     from synth.bank import read_bank, starter_bank
 
@@ -229,7 +229,7 @@ def open_banks(wanted: Wanted, workers: int, stages: Stages | None = None) -> tu
     if not any(bank.general for bank in banks):
         banks.append(starter_bank())
     if wanted.says or not any(_says(bank, wanted) for bank in banks):
-        banks = [read_bank(speak_bank(wanted, workers, stages)), *(_without(bank, wanted.word) for bank in banks)]
+        banks = [read_bank(speak_bank(wanted, crew, stages)), *(_without(bank, wanted.word) for bank in banks)]
     return tuple(banks)
 
 
@@ -248,7 +248,7 @@ def _says(bank: Bank, wanted: Wanted) -> bool:
     )
 
 
-def speak_bank(wanted: Wanted, workers: int, stages: Stages | None = None) -> Path:
+def speak_bank(wanted: Wanted, crew: Crew, stages: Stages | None = None) -> Path:
     """The folder of the word's bank, spoken now unless the cache holds it; a stop loses nothing."""
     from kws.files import cache_folder
     from synth.bank import INDEX
@@ -261,7 +261,7 @@ def speak_bank(wanted: Wanted, workers: int, stages: Stages | None = None) -> Pa
         if (folder / INDEX).is_file():
             return folder
     doing, bar = "", None
-    studio = Studio(engines=engines, transcribe=Espeak().phonemes, workers=workers)
+    studio = Studio(engines=engines, transcribe=Espeak().phonemes, crew=crew)
     for progress in build_bank(folder, brief, studio):
         if doing != progress.doing:
             if bar is not None:

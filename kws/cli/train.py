@@ -40,6 +40,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if dataset and scenes["negatives"]:
         raise Misuse("--negatives go into the scenes of a dataset: give them to kws generate, or leave DATASET out.")
     from kws.cli.runs import recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from synth.crew import Processes
 
     made = _made(dataset) if dataset else None
     if made and word and word != made.source.word:
@@ -51,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     wanted = Wanted(word=made.source.word if made else (word or DEFAULT_WORD), **scenes)
     recipe = recipe_of(seed, target_fa, steps)
     recorded = made and validation_folder and not wanted.positives
-    material = None if recorded else open_material(wanted, max(1, workers))
+    material = None if recorded else open_material(wanted, Processes(max(1, workers)))
 
     def validation() -> Validation:
         if validation_folder:

@@ -1,0 +1,125 @@
+"""A crew on Ray does what a crew of this machine does, byte for byte, and goes on when workers are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from small_bank import small_bank
+
+from kws.errors import Failure, Misuse
+from synth.bank import write_bank
+from synth.cluster import RayCrew
+from synth.crew import Crew, Processes
+
+ray = pytest.importorskip("ray", reason="pip install 'activate-kws[cluster]'")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Two machines, as Ray sees it, and the address of the first."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # jobs of this module are found there
+        machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+        machines.add_node(num_cpus=2)
+    yield machines.address
+    machines.shutdown()
+
+
+@dataclass(frozen=True)
+class Square:
+    """A job that writes down which process did what, and kills that process once for one number."""
+
+    folder: Path
+    deadly: int = -1
+    wrong: int = -1
+
+    def __call__(self, number: int) -> tuple[int, str]:
+        with (self.folder / f"{number}.log").open("a", encoding="utf-8") as log:
+            log.write(f"{os.getpid()} {os.environ.get('OMP_NUM_THREADS')}\n")
+        if number == self.wrong:
+            raise Failure("the disk is full: free some space.")
+        if number == self.deadly and not (self.folder / "killed").exists():
+            (self.folder / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.02)
+        return number, "done"
+
+
+def tries(folder: Path) -> dict[int, int]:
+    return {int(path.stem): len(path.read_text().splitlines()) for path in folder.glob("*.log")}
+
+
+def test_every_number_is_done_once_by_several_workers_of_one_thread(cluster: str, tmp_path: Path) -> None:
+    done = dict(RayCrew(cluster, 3).work(Square(tmp_path), range(12)))
+    assert done == {number: (number, "done") for number in range(12)}
+    assert tries(tmp_path) == dict.fromkeys(range(12), 1)
+    told = [path.read_text().split() for path in tmp_path.glob("*.log")]
+    assert len({process for process, _ in told}) == 3
+    assert {threads for _, threads in told} == {"1"}
+
+
+def test_a_worker_that_is_killed_is_put_in_place_again_and_nothing_is_lost(cluster: str, tmp_path: Path) -> None:
+    done = dict(RayCrew(cluster, 2).work(Square(tmp_path, deadly=5), range(12)))
+    assert sorted(done) == list(range(12))
+    assert (tmp_path / "killed").exists()
+    assert tries(tmp_path)[5] == 2
+
+
+def test_a_failure_of_the_job_is_raised_as_it_is(cluster: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"^the disk is full: free some space\.$"):
+        list(RayCrew(cluster, 2).work(Square(tmp_path, wrong=3), range(12)))
+
+
+def test_all_processors_of_the_cluster_are_counted_unless_fewer_are_asked_for(cluster: str) -> None:
+    assert RayCrew(cluster).workers == 4
+    assert RayCrew(cluster, 3).workers == 3
+    with pytest.raises(Misuse, match="at least one worker"):
+        RayCrew(cluster, 0)
+
+
+def test_where_no_cluster_answers_it_is_told() -> None:
+    program = "from synth.cluster import RayCrew; list(RayCrew('127.0.0.1:1', 1).work(abs, [1]))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert "Failure: no Ray cluster answers at 127.0.0.1:1" in done.stderr
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a dataset holds."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def kws_generate(out: Path, bank: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kws", "generate", out, "--bank", bank, "--clips", 12, "--seed", 3, *options]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+
+
+def test_a_dataset_has_the_same_bytes_here_and_on_a_cluster(cluster: str, tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    write_bank(bank, small_bank())
+    assert kws_generate(tmp_path / "here", bank, "--workers", 1).returncode == 0
+    for workers in (1, 4):
+        out = tmp_path / str(workers)
+        done = kws_generate(out, bank, "--engine", "ray", "--address", cluster, "--workers", workers)
+        assert done.returncode == 0, done.stderr
+        assert files(out) == files(tmp_path / "here")
+
+
+def test_an_address_without_a_cluster_is_a_misuse(tmp_path: Path) -> None:
+    done = kws_generate(tmp_path / "out", tmp_path / "bank", "--address", "auto")
+    assert done.returncode == 2
+    assert "add --engine ray" in done.stderr
+
+
+def test_crews_are_of_one_kind() -> None:
+    crews: list[Crew] = [Processes(1), RayCrew(None, 1)]
+    assert [crew.workers for crew in crews] == [1, 1]
