@@ -254,13 +254,9 @@ def _lock(handle: int, out: Path) -> None:
 def _settle(files: _Files, order: Order, fingerprint: str) -> _Manifest:
     """See that the folder is empty or holds the beginning of what is ordered, and write down the order."""
     out = files.out
-    about = {
-        "format_version": FORMAT_VERSION, "word": order.word, "language": order.language, "seed": order.seed,
-        "clips": order.clips, "shard_clips": order.shard_clips, "stage": fingerprint, "versions": _versions(),
-        "licences": list(order.licences),
-    }  # fmt: skip
+    about = about_of(order, fingerprint)
     before = _read_dataset(out)
-    _refuse_another(out, before, about)
+    refuse_another(out, before, about)
     manifest = _Manifest(files)
     if manifest.clips > order.clips:
         raise Misuse(
@@ -287,7 +283,17 @@ def _read_dataset(out: Path) -> dict[str, Any]:
         raise Failure(f"{path} is damaged ({error}): delete {out} or name another folder.") from error
 
 
-def _refuse_another(out: Path, before: dict[str, Any], about: dict[str, Any]) -> None:
+def about_of(order: Order, fingerprint: str) -> dict[str, Any]:
+    """What a dataset says of itself."""
+    return {
+        "format_version": FORMAT_VERSION, "word": order.word, "language": order.language, "seed": order.seed,
+        "clips": order.clips, "shard_clips": order.shard_clips, "stage": fingerprint, "versions": _versions(),
+        "licences": list(order.licences),
+    }  # fmt: skip
+
+
+def refuse_another(out: Path | str, before: dict[str, Any], about: dict[str, Any]) -> None:
+    """Raise Misuse if what a place was made from, nothing for an empty one, is not what is asked for."""
     if before.get("format_version") == _FLAT_VERSION:
         raise Misuse(
             f"{out} was made by an older kws generate, with all clips in one folder: kws train reads it as it is, "

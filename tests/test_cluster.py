@@ -12,19 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fake_stage import FakeScene, FakeStage, FakeTake
+from s3_server import s3_server
 from small_bank import small_bank
 
 from kws.errors import Failure, Misuse
 from synth.bank import write_bank
 from synth.cluster import RayCrew
 from synth.crew import Crew, Processes
+from synth.generate import Order
+from synth.shards import generate_shards
+from synth.store import Store
 
 ray = pytest.importorskip("ray", reason="pip install 'activate-kws[cluster]'")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """Two machines, as Ray sees it, and the address of the first."""
+def bucket() -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def cluster(bucket: str) -> Iterator[str]:
+    """Two machines, as Ray sees it, which find the bucket; and the address of the first."""
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -112,6 +123,33 @@ def test_a_dataset_has_the_same_bytes_here_and_on_a_cluster(cluster: str, tmp_pa
         done = kws_generate(out, bank, "--engine", "ray", "--address", cluster, "--workers", workers)
         assert done.returncode == 0, done.stderr
         assert files(out) == files(tmp_path / "here")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadlyStage(FakeStage):
+    """Kills the worker that renders one scene of several, once."""
+
+    killed: Path
+
+    def render(self, scene: FakeScene) -> FakeTake:
+        if scene.start_s > 0.25 and not self.killed.exists():
+            self.killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().render(scene)
+
+
+def test_shards_in_a_bucket_are_the_same_by_one_worker_by_four_and_after_a_kill(
+    cluster: str, bucket: str, tmp_path: Path
+) -> None:
+    asked = Order(word="activate", language="en-us", seed=3, clips=14, shard_clips=3)
+    list(generate_shards(str(tmp_path / "here"), asked, FakeStage(), crew=Processes(1)))
+    deadly = DeadlyStage(killed=tmp_path / "killed")
+    for name, workers, stage in (("one", 1, FakeStage()), ("four", 4, FakeStage()), ("killed", 2, deadly)):
+        grown = list(generate_shards(f"{bucket}/{name}", asked, stage, crew=RayCrew(cluster, workers)))
+        assert (grown[0], grown[-1], len(grown)) == (0, 14, 6), "each shard counts once"
+        for file, content in files(tmp_path / "here").items():
+            assert Store(f"{bucket}/{name}").read(file) == content
+    assert (tmp_path / "killed").exists()
 
 
 def test_an_address_without_a_cluster_is_a_misuse(tmp_path: Path) -> None:

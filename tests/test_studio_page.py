@@ -273,7 +273,7 @@ def test_a_real_word_is_made_from_the_page(tmp_path: Path, monkeypatch: pytest.M
         page.get_by_label("Number of minutes").fill("1")
         page.get_by_role("button", name="Make it").click()
         page.wait_for_selector("text=Stage 4 of 6: training", timeout=1_800_000)
-        page.wait_for_selector("text=It is made.", timeout=600_000)
+        page.wait_for_selector("text=It is made.", timeout=1_800_000)
         assert "missed nearby in quiet" in page.locator("pre.verdict").inner_text()
     assert kws.load(tmp_path / "home" / "activate" / "activate.onnx").word == "activate"
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kws.cli.options import DEFAULT_WORD, crew_of, crew_options, scene_options
 from kws.cli.scenes import Wanted, explained, open_material
 from kws.errors import Misuse
-
-if TYPE_CHECKING:
-    from synth.crew import Crew
-    from synth.generate import Order, Stage
 
 _REPORT_S = 10.0
 """Seconds between two lines where there is no terminal to draw a bar on."""
@@ -25,7 +23,7 @@ _PREVIEWED = 8
 
 
 @click.command("generate")
-@click.argument("out", type=click.Path(path_type=Path), required=False)
+@click.argument("place", metavar="OUT", required=False)
 @click.option("--word", default=DEFAULT_WORD, show_default=True, help="The word to be heard.")
 @click.option("--clips", type=click.IntRange(min=1), default=1000, show_default=True, help="How many, of 10 seconds.")
 @click.option(
@@ -35,59 +33,61 @@ _PREVIEWED = 8
 @click.option("--preview", is_flag=True, help="Only draw a page of the first scenes, to look at and to listen to.")
 @click.option("--explain", is_flag=True, help="Only list what is taught as not the word, with its distance from it.")
 @click.option(
-    "--workers",
+    "--shards",
     type=click.IntRange(min=1),
-    metavar="N",
-    help="Processes; the bytes do not depend on it.  [default: 2, or all that the cluster has]",
+    metavar="CLIPS",
+    help="WebDataset tar files of so many clips, for other trainers; OUT may then be an address: s3://bucket/data.",
 )
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes; the bytes do not depend on it.  [default: 2, or all that the cluster has]",
+)  # fmt: skip
 @crew_options
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
-    out: Path | None,
-    word: str,
-    clips: int,
-    seed: int,
-    preview: bool,
-    explain: bool,
-    workers: int | None,
-    engine: str,
-    address: str | None,
-    **scenes: Any,
-) -> None:
+    place: str | None, word: str, clips: int, seed: int, preview: bool, explain: bool, shards: int | None,
+    workers: int | None, engine: str, address: str | None, **scenes: Any,
+) -> None:  # fmt: skip
     """Make a labelled dataset in the folder OUT, or go on with it after a stop or with more clips than before."""
     wanted = Wanted(word=word, **scenes)
     if explain:
         click.echo(explained(wanted))
         return
-    if out is None:
+    if place is None:
         raise Misuse("OUT is missing: name the folder for the dataset, as in kws generate data.")
-    from synth.generate import Order
+    from synth.generate import Order, generate
+    from synth.shards import generate_shards
+    from synth.store import is_remote
 
+    if is_remote(place) and not shards:
+        raise Misuse(f"{place} is an address, where a dataset lies in shards: add --shards 1000.")
     crew = crew_of(engine, address, workers)
     material = open_material(wanted, crew)
     stage = material.stage(wanted.ranges)
     if preview:
         from synth.preview import write_preview
 
-        page, picture = write_preview(out, stage, seed, _PREVIEWED)
+        page, picture = write_preview(Path(place), stage, seed, _PREVIEWED)
         click.echo(f"{page} (and {picture.name}) shows the first {_PREVIEWED} scenes of seed {seed}.")
         return
     order = Order(word=material.word, language=material.language, seed=seed, clips=clips, licences=material.licences)
-    _make(out, order, stage, crew)
-    click.echo(f"{out} holds {clips} clips.")
+    if shards:
+        _follow(generate_shards(place, replace(order, shard_clips=shards), stage, crew=crew), clips)
+    else:
+        _follow(generate(Path(place), order, stage, crew=crew), clips)
+    click.echo(f"{place} holds {clips} clips.")
 
 
-def _make(out: Path, order: Order, stage: Stage, crew: Crew) -> None:
-    from synth.generate import generate
-
-    with contextlib.closing(generate(out, order, stage, crew=crew)) as growing:
+def _follow(making: Generator[int, None, None], total: int) -> None:
+    """Show how a dataset grows to so many clips."""
+    with contextlib.closing(making) as growing:
         bar = None
         try:
             for clips in growing:
-                bar = bar or _Progress(clips, order.clips)
+                bar = bar or _Progress(clips, total)
                 bar.show(clips)
         except KeyboardInterrupt:
             growing.close()
-            done = f" after {bar.clips} of {order.clips} clips" if bar else ""
+            done = f" after {bar.clips} of {total} clips" if bar else ""
             click.echo(f"\nkws: stopped{done}; run the same command again to go on.", err=True)
             sys.exit(130)
         finally:

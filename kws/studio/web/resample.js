@@ -3,7 +3,7 @@
 import { RATE_HZ } from "./pcm.js";
 
 /** Zero crossings of the sinc on either side, and where its pass band ends as a share of the lower Nyquist rate. */
-const CROSSINGS = 24, PASS = 0.92;
+const CROSSINGS = 48, PASS = 0.94;
 
 /** A polyphase filter of windowed sincs: one row of weights for each place that an output may have between inputs. */
 export class Resampler {
