@@ -8,21 +8,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from fake_engines import ToneEngine, spelled
 from fake_stage import FakeScene, FakeStage, FakeTake
 from s3_server import s3_server
 from small_bank import small_bank
 
 from kws.errors import Failure, Misuse
 from synth.bank import write_bank
+from synth.casting import Brief, Studio, build_bank
 from synth.cluster import RayCrew
 from synth.crew import Crew, Processes
 from synth.generate import Order
+from synth.neighbours import Amounts
 from synth.shards import generate_shards
+from synth.speech import SpeechCache
 from synth.store import Store
+from synth.voices import Saying
 
 ray = pytest.importorskip("ray", reason="pip install 'activate-kws[cluster]'")
 
@@ -150,6 +155,24 @@ def test_shards_in_a_bucket_are_the_same_by_one_worker_by_four_and_after_a_kill(
         for file, content in files(tmp_path / "here").items():
             assert Store(f"{bucket}/{name}").read(file) == content
     assert (tmp_path / "killed").exists()
+
+
+def test_a_bank_is_spoken_alike_here_and_on_a_cluster(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synth.casting.starter_bank", small_bank)
+    amounts = Amounts(**dict.fromkeys(asdict(Amounts()), 1))
+    sayings = (Saying(text="lantern"),)
+    brief = Brief(
+        word="lantern", sayings=sayings, amounts=amounts, neural=4, made=4, held_out=1, takes=1, made_negatives=2
+    )
+    crews: dict[str, Crew] = {"here": Processes(1), "cluster": RayCrew(cluster, 3)}
+    for name, crew in crews.items():
+        cache = SpeechCache(tmp_path / f"cache-{name}")
+        studio = Studio(engines=[ToneEngine("tone")], transcribe=spelled, cache=cache, crew=crew)
+        for _ in build_bank(tmp_path / name, brief, studio):
+            pass
+    assert files(tmp_path / "here") == files(tmp_path / "cluster")
 
 
 def test_an_address_without_a_cluster_is_a_misuse(tmp_path: Path) -> None:

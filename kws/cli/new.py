@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.options import run_options, scene_options
+from kws.cli.options import crew_of, crew_options, run_options, scene_options
 from kws.cli.scenes import Wanted, open_material
 from kws.cli.stages import Budget, Stages, stoppable
 from kws.errors import Misuse
@@ -19,6 +19,7 @@ from kws.errors import Misuse
 if TYPE_CHECKING:
     from kws.audio import Samples
     from kws.validation import Validation
+    from synth.crew import Crew
 
 _SAMPLES = 3
 """Played for each pronunciation."""
@@ -36,6 +37,7 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
 @click.option("--doctor", is_flag=True, help="Only tell how good a phrase this is, and which close ones are better.")
 @click.option("--listen", is_flag=True, help="First hear how the word will be said, and go on only if it is right.")
 @run_options
+@crew_options
 @click.option(
     "--budget",
     type=click.FloatRange(min=0, min_open=True),
@@ -49,7 +51,7 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, budget: float | None, progress: str, **scenes: Any,
+    target_fa: float, seed: int, budget: float | None, progress: str, engine: str, address: str | None, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
 
@@ -60,6 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 
     if budget and steps:
         raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
+    crew = crew_of(engine, address, None)
     wanted = Wanted(word=word, draft=budget is not None and budget < _DRAFT_MINUTES, **scenes)
     if doctor:
         click.echo(diagnosed(wanted))
@@ -68,7 +71,9 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     out = out or Path(wanted.file_name).with_suffix("")
     if listen:
         _let_hear(wanted, out / "samples")
-    order = _Order(out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder)
+    order = _Order(
+        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder, crew=crew
+    )  # fmt: skip
     timed = Budget(minutes=budget) if budget else None
     stages = Stages(names=_STAGES, budget=timed, as_json=progress == "json")
     with stoppable(stages):
@@ -85,6 +90,8 @@ class _Order:
     target_fa: float
     seed: int
     validation: Path | None
+    crew: Crew
+    """Who speaks the word, and talk."""
 
 
 def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
@@ -101,12 +108,10 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     )
     from kws.cli.verdict import reached
     from kws.release import release
-    from synth.crew import Processes
 
     stages.enter("bank")
     workers, budget = min(2, os.cpu_count() or 1), stages.budget
-    crew = Processes(workers)
-    material = open_material(wanted, crew, hold_out=order.validation is None, make_talk=True, stages=stages)
+    material = open_material(wanted, order.crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
     plan = Plan(effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa)

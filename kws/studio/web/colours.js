@@ -6,7 +6,7 @@ from it most: from night over blue and teal to pale yellow where it is dark, the
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const MAPS = {
   dark: { lightness: [0.19, 0.96], hue: [285, 95], chroma: 0.115 },
-  light: { lightness: [0.965, 0.27], hue: [120, 292], chroma: 0.105 },
+  light: { lightness: [0.965, 0.27], hue: [178, 290], chroma: 0.1 },
 };
 
 /** What a property of the style sheet is for an element: colour(canvas, "--ink"). */

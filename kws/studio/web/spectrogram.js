@@ -6,7 +6,7 @@ import { joined, RATE_HZ } from "./pcm.js";
 import { clock, SPAN_S } from "./timeline.js";
 
 /** The nats from silent to loud, and the least that counts as loud: a quiet room is not drawn as a storm. */
-const RANGE = 11, LEAST_TOP = 1;
+const RANGE = 11, LEAST_TOP = 4;
 
 /** Seconds from one label to the next. */
 const STEPS_S = [0.5, 1, 2, 5, 10, 20, 60, 300];
@@ -116,7 +116,7 @@ function frame(context, canvas, width, height) {
 
 /** The seconds below a picture. */
 function axis(context, canvas, { width, top, fromS, untilS, x }) {
-  const spacing = x(fromS + 1) - x(fromS), step = STEPS_S.find((each) => each * spacing >= 72) ?? STEPS_S.at(-1);
+  const spacing = x(fromS + 1) - x(fromS), step = STEPS_S.find((each) => each * spacing >= 60) ?? STEPS_S.at(-1);
   Object.assign(context, { fillStyle: colour(canvas, "--soft"), font: "11px system-ui, sans-serif", textBaseline: "top" });
   for (let number = Math.ceil(fromS / step); number * step <= untilS; number++) {
     const at = x(number * step), label = clock(number * step, step < 1 ? 1 : 0);
