@@ -38,6 +38,7 @@ from kws.learner import Learner, Lesson
 from kws.loss import max_pooling_loss
 from kws.model import Net
 from kws.recipe import Recipe, Source
+from kws.records import Record
 from kws.targets import heeded, regions
 from kws.trunk import packed, read_trunk
 from kws.validation import Hearing, Score, Validation
@@ -45,6 +46,8 @@ from kws.validation import Hearing, Score, Validation
 CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour whose thresholds are averaged."""
+_TELL_EVERY = 20
+"""Steps from one loss that is told to the next."""
 _SAVE_EVERY = 200
 """Steps after which there is a checkpoint to go on from, whatever ends the run."""
 _PIECE = 3000
@@ -97,6 +100,8 @@ class Training:
         self.rng = np.random.default_rng(recipe.seed)
         self.step = 0
         self.standing = Standing()
+        self.records: list[Record] = []
+        """Who is told beside the log."""
         self._executor = ThreadPoolExecutor(
             min(len(self.learners), torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)
         )
@@ -116,7 +121,8 @@ class Training:
                     examples.add(next(fresh))
                 loss = self._learn(examples)
                 progress.update()
-                if self.step % 20 == 0:
+                if self.step % _TELL_EVERY == 0:
+                    self._tell({"loss": loss, "learning rate": self._learning_rate(self.step - 1)})
                     progress.set_postfix_str(f"loss {loss:.3f} {self._standing()}")
                 if self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps:
                     self._validate(validation, loss)
@@ -124,6 +130,8 @@ class Training:
                     self.save()
         finally:
             progress.close()
+            for record in self.records:
+                record.close()
             self.save()
 
     def save(self) -> None:
@@ -219,7 +227,13 @@ class Training:
             "kept": kept,
         }  # fmt: skip
         append_line(self.folder / LOG, json.dumps(line))
+        named = {name.replace("_", " "): value for name, value in asdict(self.standing).items()}
+        self._tell({f"validation/{name}": value for name, value in named.items() if math.isfinite(value)})
         self.save()
+
+    def _tell(self, figures: dict[str, float]) -> None:
+        for record in self.records:
+            record.tell(self.step, figures)
 
     def _judged(self, net: Net, validation: Validation) -> Judged:
         hearing = validation.heard_by(scorer(net))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,30 @@ def test_it_learns(examples: Examples, validation: Validation, tmp_path: Path) -
     after = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
     assert after["loss"] < before / 4
     assert after["frr"] < 0.4
+
+
+def test_whoever_keeps_records_is_told(examples: Examples, validation: Validation, tmp_path: Path) -> None:
+    class Kept:
+        def __init__(self) -> None:
+            self.told: list[tuple[int, set[str]]] = []
+            self.is_closed = False
+
+        def tell(self, step: int, figures: Mapping[str, float]) -> None:
+            self.told.append((step, set(figures)))
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    kept = Kept()
+    training = Training(replace(RECIPE, steps=40, validate_every=30), SOURCE, tmp_path)
+    training.records.append(kept)
+    training.run(examples, None, validation)
+    judged = {"validation/shortfall", "validation/frr", "validation/false accepts per hour"}
+    assert [step for step, _ in kept.told] == [20, 30, 40, 40]
+    assert kept.told[0][1] == {"loss", "learning rate"}
+    assert kept.told[1][1] <= judged
+    assert kept.told[1][1]
+    assert kept.is_closed
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(

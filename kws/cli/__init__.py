@@ -27,7 +27,7 @@ COMMANDS = {
 
 EXTRAS = {
     **dict.fromkeys(("aiomqtt", "prometheus_client", "websockets", "wyoming"), "service"), "aiohttp": "studio",
-    "ray": "cluster", "fsspec": "cluster",
+    **dict.fromkeys(("ray", "fsspec", "tensorboard"), "cluster"),
 }  # fmt: skip
 """Which extra brings what; anything else that may be missing comes with the extra `train`."""
 

@@ -51,7 +51,8 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, budget: float | None, progress: str, engine: str, address: str | None, **scenes: Any,
+    target_fa: float, seed: int, tensorboard: bool, budget: float | None, progress: str, engine: str,
+    address: str | None, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
 
@@ -72,7 +73,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if listen:
         _let_hear(wanted, out / "samples")
     order = _Order(
-        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder, crew=crew
+        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder,
+        tensorboard=tensorboard, crew=crew,
     )  # fmt: skip
     timed = Budget(minutes=budget) if budget else None
     stages = Stages(names=_STAGES, budget=timed, as_json=progress == "json")
@@ -90,6 +92,7 @@ class _Order:
     target_fa: float
     seed: int
     validation: Path | None
+    tensorboard: bool
     crew: Crew
     """Who speaks the word, and talk."""
 
@@ -114,7 +117,10 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     material = open_material(wanted, order.crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
-    plan = Plan(effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa)
+    plan = Plan(
+        effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa,
+        tensorboard=order.tensorboard,
+    )  # fmt: skip
     recipe = recipe_of(order.seed, order.target_fa, order.steps)
 
     def validation() -> Validation:

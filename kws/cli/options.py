@@ -62,6 +62,7 @@ _RUN_OPTIONS = (
         help="False accepts an hour that the threshold is calibrated for.",
     ),
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
+    click.option("--tensorboard", is_flag=True, help="Event files for TensorBoard too, in the run's folder."),
 )  # fmt: skip
 
 

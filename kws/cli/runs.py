@@ -101,6 +101,8 @@ class Plan:
     stages: Stages = field(default_factory=Stages)
     target_per_hour: float = 0.5
     """False accepts that are aimed at."""
+    tensorboard: bool = False
+    """Whether event files are written into the run's folder too."""
 
 
 def train_to_the_end(
@@ -135,6 +137,7 @@ def _train(
 ) -> Training:
     """The run, a new one if there is none, trained to its end."""
     from kws.examples import Examples
+    from kws.records import TensorBoard
     from kws.train import Training
 
     effort, stages = plan.effort, plan.stages
@@ -150,6 +153,8 @@ def _train(
         training = Training(recipe, fed.source, out)
     kitchen = replace(kitchen, recipe=recipe, workers=fed.workers, batch=effort.fresh)
     fresh = None if fed.count else kitchen.serve(first + count, training.recipe.steps * effort.fresh)
+    if plan.tensorboard:
+        training.records.append(TensorBoard(out / "tensorboard", step=training.step))
     bar = stages.bar("training", training.recipe.steps, "step", done=training.step)
     training.run(examples, fresh, validation, bar)
     return training

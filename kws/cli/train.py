@@ -31,7 +31,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that make sound.")
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     dataset: Path | None, out: Path, word: str | None, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, workers: int, **scenes: Any,
+    target_fa: float, seed: int, tensorboard: bool, workers: int, **scenes: Any,
 ) -> None:  # fmt: skip
     """Train a detector on DATASET, or without one on scenes made as they are needed.
 
@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     """
     if dataset and scenes["negatives"]:
         raise Misuse("--negatives go into the scenes of a dataset: give them to kws generate, or leave DATASET out.")
-    from kws.cli.runs import recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.cli.runs import Plan, recipe_of, recorded_validation, scene_validation, train_to_the_end
     from synth.crew import Processes
 
     made = _made(dataset) if dataset else None
@@ -60,7 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
         assert material is not None
         return scene_validation(material, recipe, workers)
 
-    train_to_the_end(recipe, out, _fed(made, wanted, material, seed, workers), validation)
+    plan = Plan(tensorboard=tensorboard)
+    train_to_the_end(recipe, out, _fed(made, wanted, material, seed, workers), validation, plan)
     click.echo(f"write the detector with: kws export {out} {wanted.file_name}")
 
 

@@ -51,7 +51,7 @@ async function microphoneStream() {
   }
 }
 
-/** The stream led into capture.js: at 16 kHz, or at the system's rate where the browser cannot turn one into the other. */
+/** The stream led into capture.js: at 16 kHz, or at the system's rate where the browser cannot turn that into it. */
 async function captured(stream) {
   let context = new AudioContext({ sampleRate: RATE_HZ }), source;
   try {

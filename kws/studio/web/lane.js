@@ -20,7 +20,8 @@ export class Lane {
       onpointerdown: (event) => this.handle.setPointerCapture(event.pointerId),
       onpointermove: (event) => this.#dragged(event) }, this.value);
     this.element = h("div", { class: "lane" },
-      h("div", { class: "row spread small" }, h("span", { class: "strong" }, h("span", { class: "dot" }), label), this.score),
+      h("div", { class: "row spread small" },
+        h("span", { class: "strong" }, h("span", { class: "dot" }), label), this.score),
       h("div", { class: "plot" }, this.canvas, this.handle));
     this.element.style.setProperty("--hue", hue);
     this.reset();
@@ -60,7 +61,8 @@ export class Lane {
     const isShown = ({ timeS }) => timeS >= timeline.leftS - 0.1 && timeS <= timeline.shownS;
     context.fillStyle = colour(this.canvas, "--line");
     context.fillRect(0, ground, width, 1);
-    curveLine(context, this.means.filter(isShown).map(({ timeS, score }) => [timeline.x(timeS, width), y(score)]), ground, hue);
+    const points = this.means.filter(isShown).map(({ timeS, score }) => [timeline.x(timeS, width), y(score)]);
+    curveLine(context, points, ground, hue);
     for (const { timeS, score } of this.fired.filter(isShown)) {
       const x = timeline.x(timeS, width);
       context.fillStyle = hue;

@@ -52,6 +52,6 @@ export function metadata(bytes) {
     const { 1: key, 2: value } = Object.fromEntries(new Message(pair).fields());
     found[text.decode(key)] = parsed(text.decode(value));
   }
-  if (found.format_version !== FORMAT_VERSION) throw new Error("no detector, or one of a format that is not known here");
+  if (found.format_version !== FORMAT_VERSION) throw new Error("no detector, or of a format that is not known here");
   return found;
 }

@@ -117,7 +117,8 @@ function frame(context, canvas, width, height) {
 /** The seconds below a picture. */
 function axis(context, canvas, { width, top, fromS, untilS, x }) {
   const spacing = x(fromS + 1) - x(fromS), step = STEPS_S.find((each) => each * spacing >= 60) ?? STEPS_S.at(-1);
-  Object.assign(context, { fillStyle: colour(canvas, "--soft"), font: "11px system-ui, sans-serif", textBaseline: "top" });
+  const ink = colour(canvas, "--soft");
+  Object.assign(context, { fillStyle: ink, font: "11px system-ui, sans-serif", textBaseline: "top" });
   for (let number = Math.ceil(fromS / step); number * step <= untilS; number++) {
     const at = x(number * step), label = clock(number * step, step < 1 ? 1 : 0);
     context.fillRect(at, top + 1, 1, 5);

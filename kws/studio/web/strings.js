@@ -20,14 +20,18 @@ const rate = (value) => (value >= 99.5 ? String(Math.round(value)) : String(Numb
 
 export const S = {
   page: {
-    title: "Studio", listen: "Listen", make: "Make a word", datasets: "Datasets", views: "Views", skip: "Skip to the content",
+    title: "Studio", listen: "Listen", make: "Make a word", datasets: "Datasets", views: "Views",
+    skip: "Skip to the content",
     titled: (view) => `${view} · Studio`,
     noStanding: "The studio does not answer: start it with kws studio, and open the address that it tells.",
   },
   listen: {
     title: "Listen",
     lead: "Say the word, and watch what its detector makes of it. Nothing that is heard is kept or sent anywhere.",
-    noRuntime: ["Listening needs a runtime that has not been fetched yet: run ", "kws studio --get", ", then load this page again."],
+    noRuntime: [
+      "Listening needs a runtime that has not been fetched yet: run ", "kws studio --get",
+      ", then load this page again.",
+    ],
     controls: "What to listen for, and with which microphone", scope: "What is heard",
     words: "Words to listen for", yours: "yours", openFile: "Open a .onnx file…",
     unopened: (name, why) => `${name} cannot be opened (${why}): choose a detector file made by kws new or kws export.`,
@@ -44,12 +48,13 @@ export const S = {
     laneLabel: (word) => `Score of ${word} over time`,
     drag: "Drag to move the threshold",
     noCost: "What listening costs is told here while it listens.",
-    cost: (ms) => `Listening takes about ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms of processor time per second of `
-      + `sound: ${ms < 100 ? (ms / 10).toFixed(1) : Math.round(ms / 10)} % of one core.`,
+    cost: (ms) => `Listening takes about ${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms of processor time per second `
+      + `of sound: ${ms < 100 ? (ms / 10).toFixed(1) : Math.round(ms / 10)} % of one core.`,
     dropped: (seconds) => `This machine falls behind: ${seconds.toFixed(1)} s of sound were left out.`,
     detections: "Detections", nothingYet: "Press Start and say the word.", nothingHeard: "No word has been heard yet.",
     at: (time) => `at ${time}`, score: (value) => value.toFixed(value > 0.99 && value < 1 ? 4 : 2),
-    threshold: "Threshold", thresholdOf: (word) => `Threshold of ${word}`, reset: (own) => `Reset to the file's ${S.listen.score(own)}`,
+    threshold: "Threshold", thresholdOf: (word) => `Threshold of ${word}`,
+    reset: (own) => `Reset to the file's ${S.listen.score(own)}`,
     misses: "Misses, expected", accepts: "False accepts, expected",
     missed: ({ share }) => `${percent(share)}`,
     missedOf: ({ missed, shares: [low, high] }, { utterances }) =>
@@ -57,22 +62,28 @@ export const S = {
     accepted: ({ accepted, perHour, perHours }) =>
       accepted ? `${rate(perHour)} per hour` : `fewer than ${roundUp(perHours[1])} per hour`,
     acceptedIn: ({ accepted, perHours: [low, high] }, { hours }) =>
-      accepted ? `${accepted} in ${hours.toFixed(2)} h; 95 %: ${rate(low)} to ${rate(high)}` : `none in ${hours.toFixed(2)} h; 95 %`,
+      accepted
+        ? `${accepted} in ${hours.toFixed(2)} h; 95 %: ${rate(low)} to ${rate(high)}`
+        : `none in ${hours.toFixed(2)} h; 95 %`,
     measuredOn: ({ utterances, hours, negatives, set }) =>
       `Measured on ${utterances} utterances and ${hours.toFixed(2)} h of ${negatives ?? "speech"} without the word`
-      + (set === "validation" ? ", which also chose the file's threshold: expect somewhat more errors on others." : "."),
+      + (set === "validation"
+        ? ", which also chose the file's threshold: expect somewhat more errors on others." : "."),
     madeSpeech: "No person spoke in it: it says little about people.",
     noCurve: "This file does not tell misses and false accepts by threshold.",
-    curveLabel: (threshold) => `Misses against false accepts per hour, with the point of the threshold ${threshold.toFixed(2)}`,
+    curveLabel: (threshold) =>
+      `Misses against false accepts per hour, with the point of the threshold ${threshold.toFixed(2)}`,
     axisNone: "none", axisRates: "false accepts per hour", axisShares: "misses",
     spoken: (threshold, figures) => `${S.listen.score(threshold)}: ${percent(figures.share)} missed, `
       + `${S.listen.accepted(figures)} falsely accepted`,
     elsewhere: "Elsewhere: ",
     commandLine: (detector, threshold, isOwn) =>
-      `kws listen ${/\s/.test(detector) ? `"${detector}"` : detector}${isOwn ? "" : ` --threshold ${threshold.toPrecision(4)}`}`,
+      `kws listen ${/\s/.test(detector) ? `"${detector}"` : detector}`
+      + (isOwn ? "" : ` --threshold ${threshold.toPrecision(4)}`),
     engineFailed: (why) => `Listening failed (${why}): load this page again.`,
     nothingComes: "No sound comes from this microphone: choose another, or plug it in again.",
-    notAllowed: "The browser did not allow the microphone: allow it for this page (beside the address), then try again.",
+    notAllowed:
+      "The browser did not allow the microphone: allow it for this page (beside the address), then try again.",
     noMicrophone: "This machine has no microphone: plug one in, then try again.",
     microphoneBusy: "The microphone cannot be opened: close other programs that use it, then try again.",
     insecure: "Browsers give a microphone to secure pages only: open this page as http://localhost or over https.",

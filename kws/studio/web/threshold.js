@@ -16,7 +16,8 @@ export class ThresholdCard {
     this.command = word.command;
     this.curve = this.det && new Curve(this.det);
     this.slider = h("input", {
-      type: "range", "aria-label": S.listen.thresholdOf(word.label), min: 0, max: this.choices.length - 1, step: 1, oninput: () => this.#choose(Number(this.slider.value)),
+      type: "range", "aria-label": S.listen.thresholdOf(word.label), min: 0, max: this.choices.length - 1, step: 1,
+      oninput: () => this.#choose(Number(this.slider.value)),
     });
     this.value = h("output", { class: "number strong" });
     this.misses = h("dd");
@@ -26,7 +27,8 @@ export class ThresholdCard {
       h("div", { class: "stack" },
         h("h2", {}, h("span", { class: "dot" }), word.label),
         h("div", {}, h("div", { class: "row spread" }, h("span", {}, S.listen.threshold, " ", this.value),
-          h("button", { type: "button", class: "quiet small", onclick: () => this.move(this.own) }, S.listen.reset(this.own))),
+          h("button", { type: "button", class: "quiet small", onclick: () => this.move(this.own) },
+            S.listen.reset(this.own))),
         this.slider),
         this.det ? this.#figures() : h("p", { class: "notice" }, S.listen.noCurve),
         h("p", { class: "small soft" }, S.listen.elsewhere, this.shell)),
