@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kws.model import Member
+from kws.ranks import Ranks
 
 _STEEPEST = 5.0
 """Norm of the gradient beyond which it is scaled down."""
@@ -45,9 +46,12 @@ class Lesson:
 class Learner:
     """A member, and the running average of its weights."""
 
-    def __init__(self, member: Member, average: nn.Module, number: int, *, share: float, weight_decay: float) -> None:
+    def __init__(
+        self, member: Member, average: nn.Module, number: int, ranks: Ranks, *, share: float, weight_decay: float
+    ) -> None:
         """`average`: a copy of the member; `number`: of the member; `share`: of the old in the average."""
         self.member, self.average, self.number, self.share = member, average, number, share
+        self._joint, self._rank = ranks.joint(member), ranks.rank
         self.optimiser = torch.optim.AdamW(member.parameters(), lr=1.0, weight_decay=weight_decay)
         self.ended: Tensor | None = None
         """The states (L, B, H) in which the clips of the last step ended."""
@@ -71,8 +75,9 @@ class Learner:
         if before is not None:
             before.result()
         self.member.train()
-        self.member.dropout.seed(int(np.random.SeedSequence([*lesson.seed, self.number]).generate_state(1)[0]))
-        logits, ended = self.member(lesson.frames, self._begin(lesson))
+        drawn_by = [*lesson.seed, self.number, *([self._rank] if self._rank else [])]
+        self.member.dropout.seed(int(np.random.SeedSequence(drawn_by).generate_state(1)[0]))
+        logits, ended = self._joint(lesson.frames, self._begin(lesson))
         self.ended = ended.detach()
         loss = lesson.loss(logits, lesson.asked)
         self.optimiser.zero_grad()

@@ -37,6 +37,7 @@ from kws.files import append_line, write_whole
 from kws.learner import Learner, Lesson
 from kws.loss import max_pooling_loss
 from kws.model import Net
+from kws.ranks import Ranks
 from kws.recipe import Recipe, Source
 from kws.records import Record
 from kws.targets import heeded, regions
@@ -82,9 +83,12 @@ class Training:
 
     net_type: type[Net] = Net
 
-    def __init__(self, recipe: Recipe, source: Source, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, source: Source, folder: Path, ranks: Ranks | None = None) -> None:
+        """`ranks`: those that learn together; rank 0 alone validates and writes."""
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.folder = recipe, source, folder
+        self.ranks = ranks or Ranks()
+        self._clips = self.ranks.share(recipe.batch)
         learning = replace(recipe.shape, members=recipe.shape.members + recipe.spares)
         self.net = self.net_type(recipe.front_end, learning, recipe.dropout)
         if recipe.trunk:
@@ -94,10 +98,10 @@ class Training:
         self.average = copy.deepcopy(self.net).eval()
         pairs = enumerate(zip(self.net.nets, self.average.nets, strict=True))
         self.learners = [
-            Learner(member, average, number, share=recipe.average, weight_decay=recipe.weight_decay)
+            Learner(member, average, number, self.ranks, share=recipe.average, weight_decay=recipe.weight_decay)
             for number, (member, average) in pairs
         ]
-        self.rng = np.random.default_rng(recipe.seed)
+        self.rng = self._generator(0)
         self.step = 0
         self.standing = Standing()
         self.records: list[Record] = []
@@ -114,7 +118,10 @@ class Training:
 
         `bar`: of tqdm, to be shown instead of a plain one.
         """
-        progress = bar or tqdm(total=self.recipe.steps, initial=self.step, unit="step", dynamic_ncols=True)
+        quiet = not self.ranks.is_first
+        progress = bar or tqdm(
+            total=self.recipe.steps, initial=self.step, unit="step", dynamic_ncols=True, disable=quiet
+        )
         try:
             while self.step < self.recipe.steps:
                 if fresh is not None:
@@ -132,11 +139,14 @@ class Training:
             progress.close()
             for record in self.records:
                 record.close()
-            self.save()
+            if self.ranks.count == 1:  # others that are gone may leave a step that never ends
+                self.save()
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, if this is rank 0."""
         self.settle()
+        if not self.ranks.is_first:
+            return
         state = {
             "recipe": asdict(self.recipe), **asdict(self.source), "step": self.step, "standing": asdict(self.standing),
             "net": self.net.state_dict(), "average": self.average.state_dict(),
@@ -165,8 +175,11 @@ class Training:
         self.average.load_state_dict(state["average"])
         for learner, known in zip(self.learners, state["learners"], strict=True):
             learner.restore(known)
-        self.rng.bit_generator.state = state["rng"]
         self.step, self.standing = state["step"], Standing(**state["standing"])
+        if self.ranks.count == 1:
+            self.rng.bit_generator.state = state["rng"]
+        else:  # it is rank 0's
+            self.rng = self._generator(self.step)
 
     def learn(self, examples: Examples, steps: int) -> None:
         """So many steps, without a validation."""
@@ -183,6 +196,11 @@ class Training:
         second = round(1 / self.recipe.shape.step_s(self.recipe.front_end))
         return max_pooling_loss(logits, asked, second, self.recipe.negative_weight)
 
+    def _generator(self, step: int) -> np.random.Generator:
+        """What the batches of this rank are drawn by, from a step on."""
+        alone = self.ranks.count == 1
+        return np.random.default_rng(self.recipe.seed if alone else [self.recipe.seed, self.ranks.rank, step])
+
     def _learning_rate(self, step: int) -> float:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.recipe.steps)))
@@ -190,7 +208,7 @@ class Training:
 
     def _learn(self, examples: Examples) -> float:
         """Begin a step; gives the loss of the one before, which is over then, or of the first."""
-        frames, asked = self._batch(examples.draw(self.rng, self.recipe.batch))
+        frames, asked = self._batch(examples.draw(self.rng, self._clips))
         clips = len(frames)
         lesson = Lesson(
             frames=self.net.floored(frames, self.net.blank_state(clips).loud)[0], asked=asked, loss=self.loss,
@@ -214,6 +232,8 @@ class Training:
 
     def _validate(self, validation: Validation, loss: float) -> None:
         self.settle()
+        if not self.ranks.is_first:
+            return
         kept, alone = list(range(len(self.average.nets))), []
         if self.recipe.spares:
             alone = [self._judged(self.average.part([number]), validation).standing.shortfall for number in kept]

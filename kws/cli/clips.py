@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import RATE_HZ, Samples, duration_s, read_audio
-from kws.errors import Failure
+from kws.errors import Failure, Misuse
 from kws.events import Event, Recording
+from kws.ranks import Parted, Ranks
 
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
@@ -124,6 +125,17 @@ class Fed:
     """Recordings without the word that are heard as they are, besides."""
     raised: float = 0.0
     """Share of their talk that raised voices say again."""
+
+    def parted(self, ranks: Ranks) -> Fed:
+        """What one of several ranks is trained on. Raises Misuse if the clips do not go round."""
+        if ranks.count == 1:
+            return self
+        if self.count is not None and self.count < ranks.count:
+            raise Misuse(
+                f"{self.count} clips do not go round {ranks.count} processes: start fewer, or make more clips."
+            )
+        count = None if self.count is None else self.count // ranks.count
+        return replace(self, clips=Parted(self.clips, ranks), count=count)
 
 
 def of_scenes(material: Material, ranges: Ranges, seed: int, workers: int) -> Fed:

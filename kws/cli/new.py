@@ -15,6 +15,7 @@ from kws.cli.options import crew_of, crew_options, run_options, scene_options
 from kws.cli.scenes import Wanted, open_material
 from kws.cli.stages import Budget, Stages, stoppable
 from kws.errors import Misuse
+from kws.ranks import started
 
 if TYPE_CHECKING:
     from kws.audio import Samples
@@ -63,6 +64,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 
     if budget and steps:
         raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
+    if started() > 1:
+        raise Misuse("kws new is one process: torchrun -m kws train is what several can do.")
     crew = crew_of(engine, address, None)
     wanted = Wanted(word=word, draft=budget is not None and budget < _DRAFT_MINUTES, **scenes)
     if doctor:

@@ -20,6 +20,7 @@ from kws.cli.stages import Stages, stoppable
 from kws.errors import Failure
 from kws.events import audio_files, read_manifest
 from kws.files import make_folder
+from kws.ranks import Ranks
 
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
@@ -101,6 +102,8 @@ class Plan:
     stages: Stages = field(default_factory=Stages)
     target_per_hour: float = 0.5
     """False accepts that are aimed at."""
+    ranks: Ranks = field(default_factory=Ranks)
+    """The processes that learn together."""
     tensorboard: bool = False
     """Whether event files are written into the run's folder too."""
 
@@ -118,12 +121,15 @@ def train_to_the_end(
     make_folder(out)
     training, theirs = None, begun(out, recipe)
     if theirs is not None:
-        training = Training(theirs if plan.stages.budget else recipe, fed.source, out)
+        training = Training(theirs if plan.stages.budget else recipe, fed.source, out, plan.ranks)
         training.resume()
-        click.echo(f"going on from step {training.step} of {training.recipe.steps}", err=True)
+        if plan.ranks.is_first:
+            click.echo(f"going on from step {training.step} of {training.recipe.steps}", err=True)
     if training is None or training.step < training.recipe.steps:
         with stoppable(plan.stages):
             training = _train(training, recipe, out, fed, validation(), plan)
+    if not plan.ranks.is_first:
+        return
     standing = training.standing
     click.echo(
         f"{fed.source.word}: validation FRR {100 * standing.frr:.1f} % at "
@@ -143,17 +149,17 @@ def _train(
     effort, stages = plan.effort, plan.stages
     count = fed.count or effort.pool
     first = 0 if training is None or fed.count else training.step * effort.fresh
-    every_core = (os.cpu_count() or 1) if fed.workers else 0
+    every_core = max(1, (os.cpu_count() or 1) // plan.ranks.count) if fed.workers else 0
     kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=every_core)
     examples = Examples(count, recorded(fed, kitchen, effort.recorded_h, stages))
     clip_s = _first_clips(kitchen, examples, first, count, stages)
     if training is None:
         if stages.budget:
             recipe = _fitted(recipe, fed, examples, plan, clip_s)
-        training = Training(recipe, fed.source, out)
+        training = Training(recipe, fed.source, out, plan.ranks)
     kitchen = replace(kitchen, recipe=recipe, workers=fed.workers, batch=effort.fresh)
     fresh = None if fed.count else kitchen.serve(first + count, training.recipe.steps * effort.fresh)
-    if plan.tensorboard:
+    if plan.tensorboard and plan.ranks.is_first:
         training.records.append(TensorBoard(out / "tensorboard", step=training.step))
     bar = stages.bar("training", training.recipe.steps, "step", done=training.step)
     training.run(examples, fresh, validation, bar)

@@ -51,6 +51,8 @@ class Stages:
 
     names: tuple[str, ...] = ()
     budget: Budget | None = None
+    is_quiet: bool = False
+    """Whether nothing is shown: another process shows it."""
     as_json: bool = False
     """Whether a program reads how far it is: a line of JSON each time, instead of a bar."""
     now: str = field(default="", init=False)
@@ -79,7 +81,7 @@ class Stages:
             def display(self, *_: Any, **__: Any) -> None:
                 click.echo(json.dumps(stages.told(name, unit, self.format_dict)), err=True)
 
-        shown = {"desc": self.enter(name), "total": total, "initial": done, "unit": unit}
+        shown = {"desc": self.enter(name), "total": total, "initial": done, "unit": unit, "disable": self.is_quiet}
         if self.as_json:
             return Lines(**shown, mininterval=_LINE_S, leave=False)
         return Bar(**shown, bar_format=_FORM, dynamic_ncols=True)

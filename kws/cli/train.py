@@ -11,13 +11,14 @@ import click
 
 from kws.cli.options import DEFAULT_WORD, run_options, scene_options
 from kws.cli.scenes import Material, Wanted, open_material
+from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
 from kws.events import read_manifest
+from kws.ranks import Ranks, joined
 
 if TYPE_CHECKING:
     from kws.cli.clips import Fed
     from kws.recipe import Source
-    from kws.validation import Validation
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -35,11 +36,13 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 ) -> None:  # fmt: skip
     """Train a detector on DATASET, or without one on scenes made as they are needed.
 
-    Your own --positives join a DATASET in further scenes. Ctrl-C stops it; the same command goes on.
+    Your own --positives join a DATASET in further scenes. Ctrl-C stops it; the same command goes on. Several processes
+    learn together by torchrun: torchrun --nproc-per-node 2 -m kws train DATASET --out RUN
     """
     if dataset and scenes["negatives"]:
         raise Misuse("--negatives go into the scenes of a dataset: give them to kws generate, or leave DATASET out.")
     from kws.cli.runs import Plan, recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.validation import Validation
     from synth.crew import Processes
 
     made = _made(dataset) if dataset else None
@@ -52,17 +55,23 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     wanted = Wanted(word=made.source.word if made else (word or DEFAULT_WORD), **scenes)
     recipe = recipe_of(seed, target_fa, steps)
     recorded = made and validation_folder and not wanted.positives
-    material = None if recorded else open_material(wanted, Processes(max(1, workers)))
 
-    def validation() -> Validation:
+    def validation(ranks: Ranks, material: Material | None) -> Validation:
+        if not ranks.is_first:
+            return Validation(front_end=recipe.front_end, shape=recipe.shape)
         if validation_folder:
             return recorded_validation(validation_folder, recipe)
         assert material is not None
         return scene_validation(material, recipe, workers)
 
-    plan = Plan(tensorboard=tensorboard)
-    train_to_the_end(recipe, out, _fed(made, wanted, material, seed, workers), validation, plan)
-    click.echo(f"write the detector with: kws export {out} {wanted.file_name}")
+    with joined() as ranks:
+        with ranks.first_before_others():
+            material = None if recorded else open_material(wanted, Processes(max(1, workers)))
+        plan = Plan(tensorboard=tensorboard, ranks=ranks, stages=Stages(is_quiet=not ranks.is_first))
+        fed = _fed(made, wanted, material, seed, workers).parted(ranks)
+        train_to_the_end(recipe, out, fed, lambda: validation(ranks, material), plan)
+        if ranks.is_first:
+            click.echo(f"write the detector with: kws export {out} {wanted.file_name}")
 
 
 @dataclass(frozen=True, kw_only=True)
