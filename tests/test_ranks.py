@@ -17,6 +17,7 @@ from kws.errors import Misuse
 from kws.ranks import Parted, Ranks
 from synth.bank import write_bank
 
+STEPS = 80
 LEARN = """
 import sys
 from dataclasses import replace
@@ -65,24 +66,28 @@ def learnt(folder: Path, count: int, steps: int) -> list[dict[str, object]]:
     return [torch.load(folder / f"rank-{rank}.pt", weights_only=True) for rank in range(count)]
 
 
-def test_all_ranks_end_with_the_same_weights_though_they_heard_other_clips(tmp_path: Path) -> None:
-    first, second = learnt(tmp_path / "two", 2, 40)
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    return learnt(tmp_path_factory.mktemp("together") / "two", 2, STEPS)
+
+
+def test_all_ranks_end_with_the_same_weights_though_they_heard_other_clips(together: list[dict[str, object]]) -> None:
+    first, second = together
     assert first["drawn"] != second["drawn"]
     for name, ours in first["net"].items():  # type: ignore[attr-defined]
         if "running" not in name and "num_batches" not in name:  # those are handed out at the next step
             torch.testing.assert_close(ours, second["net"][name], rtol=0, atol=0)  # type: ignore[index]
 
 
-def test_two_processes_learn_as_one_does(tmp_path: Path) -> None:
-    (alone,) = learnt(tmp_path / "one", 1, 120)
-    together = learnt(tmp_path / "two", 2, 120)
+def test_two_processes_learn_as_one_does(together: list[dict[str, object]], tmp_path: Path) -> None:
+    (alone,) = learnt(tmp_path / "one", 1, STEPS)
 
     def late(told: dict[str, object]) -> float:
         return float(np.mean(told["losses"][-20:]))  # type: ignore[index]
 
     begun = float(np.mean(alone["losses"][:3]))  # type: ignore[index]
-    assert late(alone) < begun / 3
-    assert np.mean([late(told) for told in together]) < begun / 3
+    assert late(alone) < begun / 2
+    assert np.mean([late(told) for told in together]) < begun / 2
 
 
 @pytest.fixture(scope="module")
