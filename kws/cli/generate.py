@@ -60,6 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
 
     if is_remote(place) and not shards:
         raise Misuse(f"{place} is an address, where a dataset lies in shards: add --shards 1000.")
+    if is_remote(place):
+        import fsspec  # noqa: F401 - whether it is there is told before anything is made
     crew = crew_of(engine, address, workers)
     material = open_material(wanted, crew)
     stage = material.stage(wanted.ranges)

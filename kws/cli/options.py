@@ -91,6 +91,8 @@ def crew_of(engine: str, address: str | None, workers: int | None) -> Crew:
         if address:
             raise Misuse("--address names a Ray cluster: add --engine ray, or leave --address out.")
         return Processes(workers or min(2, os.cpu_count() or 1))
+    import ray  # noqa: F401 - whether it is there is told before anything is written
+
     from synth.cluster import RayCrew
 
     return RayCrew(address, workers)
