@@ -101,6 +101,7 @@ def test_the_machines_microphone_is_passed_on_with_its_gaps(tmp_path: Path) -> N
     sound: Samples = np.linspace(-1, 1, 1280).astype(np.float32)
 
     def chunks() -> Iterator[Samples | Gap]:
+        yield Gap(why="it has just begun")
         yield sound
         yield Gap(why="it was unplugged")
         yield sound

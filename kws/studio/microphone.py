@@ -92,11 +92,15 @@ class _Reader:
         self._thread.join()
 
     def _read(self, source: Source) -> None:
+        has_begun = False
         try:
             with contextlib.closing(iter(source)) as items:
                 for item in items:
                     if self._ends.is_set():
                         return
+                    has_begun |= not isinstance(item, Gap)
+                    if not has_begun:  # what is missing before the first sound, nobody misses
+                        continue
                     self._give({"gap": item.why} if isinstance(item, Gap) else pcm16(item).tobytes())
             self._give({"error": "there is no more sound."})
         except Failure as failure:
