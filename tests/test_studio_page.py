@@ -24,7 +24,7 @@ from studio_server import Client, made_by, reported, running, until
 import kws
 from kws.audio import RATE_HZ, Samples, read_audio
 from kws.cli.studio import OwnSpeech
-from kws.daemon.source import Played, Source
+from kws.daemon.source import Gap, Played, Source
 from kws.demo import read_demo
 from kws.events import Event, Recording, to_line
 from kws.features import LogMelStream
@@ -145,11 +145,12 @@ def test_a_word_is_heard_and_its_threshold_moved(studio: Client, microphone: Pat
 def test_several_words_listen_at_once_to_this_machines_microphone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_detector_path: Path
 ) -> None:
-    def played() -> Iterator[Samples]:
+    def played() -> Iterator[Samples | Gap]:
         while True:
             for chunk in in_chunks(said_once()):
                 time.sleep(len(chunk) / RATE_HZ)
                 yield chunk
+            yield Gap(why="it was unplugged for a moment")
 
     there = InputDevice(index=3, name="Desk array", channels=1, rate_hz=16_000.0, is_default=True)
     monkeypatch.setattr("kws.studio.app.input_devices", lambda: [there])
@@ -172,6 +173,7 @@ def test_several_words_listen_at_once_to_this_machines_microphone(
         page.keyboard.press("Enter")
         page.wait_for_selector(".detections li")
         assert "activate" in page.locator(".detections li").first.inner_text()
+        page.wait_for_selector("text=it was unplugged for a moment")
     assert asked == ["3"]
 
 

@@ -13,7 +13,8 @@ import { S } from "./strings.js";
 import { ThresholdCard } from "./threshold.js";
 import { Timeline } from "./timeline.js";
 
-const SILENT_MS = 4000;
+/** No sound for so long is told; what has passed is told for as long. */
+const SILENT_MS = 4000, TOLD_MS = 6000;
 
 class Listen {
   #timeline = new Timeline();
@@ -26,6 +27,7 @@ class Listen {
   #turn = 0;
   #frame = 0;
   #cameMs = 0;
+  #passedMs = Infinity;
 
   constructor(standing) {
     this.runtime = standing.runtime;
@@ -163,6 +165,7 @@ class Listen {
       if (isOver) this.#stop();
       else this.#engine.gap();
       this.#complain(sentence);
+      if (!isOver) this.#passedMs = performance.now();
     };
     const device = this.source.value;
     return device ? serverMicrophone(device, onSamples, onTrouble) : browserMicrophone(onSamples, onTrouble);
@@ -194,9 +197,17 @@ class Listen {
       this.#level.tick(nowMs);
       this.#cost.tick(nowMs, this.#engine.droppedS);
       this.#draw();
-      if (performance.now() - this.#cameMs > SILENT_MS) this.#complain(S.listen.nothingComes);
+      this.#judge(performance.now());
       this.#follow();
     });
+  }
+
+  /** Complain of a microphone that gives nothing, until it does, and of what has passed for a while. */
+  #judge(nowMs) {
+    if (nowMs - this.#cameMs > SILENT_MS) {
+      this.#complain(S.listen.nothingComes);
+      this.#passedMs = nowMs;
+    } else if (nowMs - this.#passedMs > TOLD_MS) this.#complain("");
   }
 
   #draw() {
@@ -215,6 +226,7 @@ class Listen {
   }
 
   #complain(sentence) {
+    this.#passedMs = Infinity;
     if (this.trouble.textContent === sentence) return;
     this.trouble.textContent = sentence;
     this.trouble.hidden = !sentence;
