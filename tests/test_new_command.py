@@ -60,7 +60,7 @@ def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kws.cli.runs._TRIALS", 2)
     monkeypatch.setattr("kws.cli.verdict.reached", lambda *_: "the verdict")
     monkeypatch.setattr("kws.cli.phrase.before_start", lambda _: "the doctor's word")
-    monkeypatch.setattr("kws.cli.new.os.cpu_count", lambda: 1)
+    monkeypatch.setattr("kws.cli.options.os.cpu_count", lambda: 1)
     monkeypatch.chdir(tmp_path)
 
 

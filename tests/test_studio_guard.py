@@ -10,6 +10,8 @@ import pytest
 from studio_server import PATIENCE_S, Client, take
 
 from kws.events import Recording, to_line
+from kws.studio.app import WEB
+from kws.studio.guard import CONTENT
 
 
 def test_only_with_the_key_one_gets_in_and_a_cookie_carries_it_on(client: Client) -> None:
@@ -122,3 +124,7 @@ def test_garbage_is_refused_and_it_serves_on(client: Client) -> None:
             while line.recv(4096):
                 pass
     assert client.get("/api/words") == []
+
+
+def test_the_page_hosted_without_a_server_may_do_as_little() -> None:
+    assert f'content="{CONTENT}"' in (WEB / "index.html").read_text(encoding="utf-8")

@@ -58,9 +58,9 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     from synth.shards import generate_shards
     from synth.store import is_remote
 
-    if is_remote(place) and not shards:
-        raise Misuse(f"{place} is an address, where a dataset lies in shards: add --shards 1000.")
     if is_remote(place):
+        if not shards:
+            raise Misuse(f"{place} is an address, where a dataset lies in shards: add --shards 1000.")
         import fsspec  # noqa: F401 - whether it is there is told before anything is made
     crew = crew_of(engine, address, workers)
     material = open_material(wanted, crew)

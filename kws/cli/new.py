@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.options import crew_of, crew_options, run_options, scene_options
+from kws.cli.options import crew_of, crew_options, run_options, scene_options, usual_workers
 from kws.cli.scenes import Wanted, open_material
 from kws.cli.stages import Budget, Stages, stoppable
 from kws.errors import Misuse
@@ -116,7 +115,7 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     from kws.release import release
 
     stages.enter("bank")
-    workers, budget = min(2, os.cpu_count() or 1), stages.budget
+    workers, budget = usual_workers(), stages.budget
     material = open_material(wanted, order.crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()

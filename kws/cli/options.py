@@ -83,14 +83,19 @@ def crew_options(command: Command) -> Command:
     return _with(_CREW_OPTIONS, command)
 
 
+def usual_workers() -> int:
+    """Processes of this machine, unless another number is asked for."""
+    return min(2, os.cpu_count() or 1)
+
+
 def crew_of(engine: str, address: str | None, workers: int | None) -> Crew:
     """Who does the work. Raises Misuse if an address is named and no cluster asked for."""
-    from synth.crew import Processes
-
     if engine == "local":
+        from synth.crew import Processes
+
         if address:
             raise Misuse("--address names a Ray cluster: add --engine ray, or leave --address out.")
-        return Processes(workers or min(2, os.cpu_count() or 1))
+        return Processes(workers or usual_workers())
     import ray  # noqa: F401 - whether it is there is told before anything is written
 
     from synth.cluster import RayCrew

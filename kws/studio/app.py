@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from kws.errors import Failure
 from kws.runtime import PACKAGE, version_of
 from kws.sources import NoMicrophone, input_devices
 from kws.studio.browser_runtime import FILES, is_there
-from kws.studio.exchange import Answering, among, asked_json, sent, serving, whole_number
+from kws.studio.exchange import LARGEST, Answering, among, asked_json, sent, serving, whole_number
 from kws.studio.guard import Guard
 from kws.studio.making import Making
 from kws.studio.microphone import MicrophoneDoor
@@ -26,8 +27,6 @@ from kws.studio.word_door import WordDoor
 from kws.studio.words import Order, Words
 
 WEB = Path(__file__).parent / "web"
-LARGEST = 64 * 2**20
-"""Bytes of a request."""
 
 
 class Speech(Protocol):
@@ -155,13 +154,20 @@ def standing_of(files: dict[str, Path], *, server: bool, has_runtime: bool) -> d
     """`standing.json`: what there is to listen with. A file that is no detector is left out."""
     detectors = []
     for name, path in files.items():
-        try:
-            word = Model(path).metadata["word"]
-        except Failure:
-            continue
-        told = {"name": name, "word": word, "file": f"detectors/{quote(name)}.onnx"}
-        detectors.append({**told, "shipped": path.parent == SHIPPED})
+        word = _word_of(path, path.stat().st_mtime_ns if path.is_file() else 0)
+        if word is not None:
+            told = {"name": name, "word": word, "file": f"detectors/{quote(name)}.onnx"}
+            detectors.append({**told, "shipped": path.parent == SHIPPED})
     version = version_of(PACKAGE) or "unknown"
     return {
         "server": server, "version": version, "runtime": "runtime/" if has_runtime else None, "detectors": detectors,
     }  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _word_of(path: Path, _changed: int) -> str | None:
+    """The word of a detector file, which is opened once for it; None if it is no detector."""
+    try:
+        return Model(path).word
+    except Failure:
+        return None

@@ -14,6 +14,8 @@ from kws.studio.words import KINDS, Kind
 Value = TypeVar("Value")
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+LARGEST = 64 * 2**20
+"""Bytes of a request."""
 _TYPES = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript",
     ".wasm": "application/wasm", ".onnx": "application/octet-stream", ".flac": "audio/flac", ".svg": "image/svg+xml",

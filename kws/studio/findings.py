@@ -56,7 +56,7 @@ class Findings:
         """Read the report. Raises FileNotFoundError if there is none, Failure if it is damaged."""
         self._words, self._name = words, name
         out = words.out(name)
-        place = out / "report" / "report.json"
+        place = words.report(name, "json")
         if not place.is_file():
             raise FileNotFoundError(f"{name!r} has no report yet: make it.")
         try:

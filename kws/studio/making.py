@@ -13,7 +13,6 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from kws.errors import Failure
@@ -117,11 +116,3 @@ class Making:
                 return
         if line:
             self.log.append(line)
-
-
-def verdict_of(out: Path) -> str | None:
-    """What the last report ended with."""
-    try:
-        return (out / "verdict.txt").read_text(encoding="utf-8").rstrip()
-    except OSError:
-        return None

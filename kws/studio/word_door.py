@@ -14,16 +14,14 @@ from kws.audio import RATE_HZ, encoded
 from kws.errors import Misuse
 from kws.recorder import TAKE_S
 from kws.sources import from_pcm
-from kws.studio.exchange import Answering, asked_json, body, kind_of, sent
+from kws.studio.exchange import LARGEST, Answering, asked_json, body, kind_of, sent
 from kws.studio.findings import Findings
-from kws.studio.making import Making, verdict_of
+from kws.studio.making import Making
 from kws.studio.words import KINDS, Kind, Order, Sound, Words
 
 REPORT_CONTENT = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; sandbox"
 """The Content-Security-Policy of a report, which holds all that it needs and runs nothing."""
 _LONGEST_TALK_S = 70.0
-_LARGEST_BACKGROUND = 64 * 2**20
-"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class WordDoor:
 
     async def report(self, request: web.Request) -> web.StreamResponse:
         """Its report."""
-        path = self.words.out(request.match_info["name"]) / "report" / "report.html"
+        path = self.words.report(request.match_info["name"], "html")
         if not path.is_file():
             raise FileNotFoundError("there is no report yet: make the word.")
         return web.FileResponse(path, headers={"Content-Type": "text/html", "Content-Security-Policy": REPORT_CONTENT})
@@ -113,9 +111,7 @@ class WordDoor:
     async def background(self, request: web.Request) -> web.Response:
         """Take in a sound file."""
         name, file = self._known(request), request.match_info["file"]
-        sound = await asyncio.to_thread(
-            self.words.keep_background, name, file, await body(request, _LARGEST_BACKGROUND)
-        )
+        sound = await asyncio.to_thread(self.words.keep_background, name, file, await body(request, LARGEST))
         return web.json_response({"kept": _told(name, "backgrounds", sound)})
 
     async def excerpts(self, request: web.Request) -> web.Response:
@@ -155,7 +151,7 @@ class WordDoor:
         return self.words.sound(told["name"], kind_of(told["kind"]), told["file"])
 
     def _word(self, name: str) -> dict[str, Any]:
-        standing, out = self.words.standing(name), self.words.out(name)
+        standing = self.words.standing(name)
         is_made = self.making.is_running and self.making.name == name
         is_there = self.words.detector(name).is_file()
         return {
@@ -163,8 +159,8 @@ class WordDoor:
             "say": list(standing.order.say), "minutes": standing.order.minutes, "state": standing.state,
             "error": standing.error or None, "progress": self.making.progress if is_made else None,
             "log": list(self.making.log) if self.making.name == name else [],
-            "detector": f"detectors/{quote(name)}.onnx" if is_there else None, "verdict": verdict_of(out),
-            "report": f"api/words/{quote(name)}/report.html" if (out / "report" / "report.html").is_file() else None,
+            "detector": f"detectors/{quote(name)}.onnx" if is_there else None, "verdict": self.words.verdict(name),
+            "report": f"api/words/{quote(name)}/report.html" if self.words.report(name, "html").is_file() else None,
             "recordings": {kind: len(self.words.sounds(name, kind)) for kind in KINDS},
         }  # fmt: skip
 

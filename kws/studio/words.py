@@ -136,6 +136,17 @@ class Words:
         out = self.out(name)
         return out / f"{out.name}.onnx"
 
+    def report(self, name: str, ending: str) -> Path:
+        """The file of that ending in which it says how good that is."""
+        return self.out(name) / "report" / f"report.{ending}"
+
+    def verdict(self, name: str) -> str | None:
+        """What the last report ended with; None if there is none."""
+        try:
+            return (self.out(name) / "verdict.txt").read_text(encoding="utf-8").rstrip()
+        except OSError:
+            return None
+
     def place(self, name: str, kind: Kind) -> Path:
         """The folder of a kind of recordings."""
         self.standing(name)
