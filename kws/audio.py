@@ -21,8 +21,8 @@ SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
 MARGIN_S = 0.05
 """Kept on either side of a word that is cut out."""
 
-_EDGE_FRAME = RATE_HZ // 100
-_EDGE_RANGE_DB = 30.0
+EDGE_FRAME = RATE_HZ // 100
+EDGE_RANGE_DB = 30.0
 _OPUS_PACKING = 0.982
 """libsndfile's compression level for Opus, 256 - 250 x level kbit/s: 10.5 asked for, about 13 got."""
 
@@ -112,9 +112,9 @@ def word_edges(samples: Samples) -> tuple[float, float]:
     """
     levels = frame_levels(samples)
     if len(levels) == 0:
-        raise ValueError(f"a word needs at least {_EDGE_FRAME} samples, got {len(samples)}")
-    loud = np.flatnonzero(levels >= levels.max() * amplitude(-_EDGE_RANGE_DB))
-    return float(loud[0] * _EDGE_FRAME / RATE_HZ), float((loud[-1] + 1) * _EDGE_FRAME / RATE_HZ)
+        raise ValueError(f"a word needs at least {EDGE_FRAME} samples, got {len(samples)}")
+    loud = np.flatnonzero(levels >= levels.max() * amplitude(-EDGE_RANGE_DB))
+    return float(loud[0] * EDGE_FRAME / RATE_HZ), float((loud[-1] + 1) * EDGE_FRAME / RATE_HZ)
 
 
 def around(start_s: float, end_s: float) -> slice:
@@ -124,7 +124,7 @@ def around(start_s: float, end_s: float) -> slice:
 
 def frame_levels(samples: Samples) -> NDArray[np.float64]:
     """RMS of each whole 10 ms frame."""
-    whole = samples[: len(samples) // _EDGE_FRAME * _EDGE_FRAME].reshape(-1, _EDGE_FRAME)
+    whole = samples[: len(samples) // EDGE_FRAME * EDGE_FRAME].reshape(-1, EDGE_FRAME)
     return np.asarray(np.sqrt(np.mean(np.square(whole, dtype=np.float64), axis=1)))
 
 
@@ -133,7 +133,7 @@ def active_rms(samples: Samples) -> float:
     levels = frame_levels(samples)
     if len(levels) == 0:
         return rms(samples)
-    active = levels[levels >= levels.max() * amplitude(-_EDGE_RANGE_DB)]
+    active = levels[levels >= levels.max() * amplitude(-EDGE_RANGE_DB)]
     return float(np.sqrt(np.mean(np.square(active))))
 
 

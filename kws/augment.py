@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -60,58 +61,127 @@ class Variety:
 
 
 def stretches(
-    clips: Sequence[Heard], length: int, hop_s: float, variety: Variety, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
-    """A stretch (length, M) of each clip (T, M) at another tempo, and its events (E, 3) on the stretch's own clock.
+    clips: Sequence[Heard], length: int, hop_s: float, variety: Variety, rng: np.random.Generator,
+    device: torch.device | None = None,
+) -> tuple[Tensor, list[NDArray[np.float32]]]:  # fmt: skip
+    """A stretch (B, length, M) of each clip (T, M) at another tempo, and its events (E, 3) on the stretch's own clock.
 
-    The length is cut to what the shortest clip allows.
+    The length is cut to what the shortest clip allows. What is read where is found here; it is read on the device.
     """
-    clips = [_alone(*_halting(frames, rows, hop_s, variety, rng), hop_s, variety, rng) for frames, rows in clips]
-    shortest = min(len(frames) for frames, _ in clips)
+    readings = [_alone(_halting(frames, rows, hop_s, variety, rng), hop_s, variety, rng) for frames, rows in clips]
+    shortest = min(len(reading.order) for reading in readings)
     slow, fast = variety.tempo
     length = min(length, int((shortest - 1) / fast) + 1)
-    cut, moved = [], []
-    for frames, rows in clips:
+    first, below, above, shares, moved = 0, [], [], [], []
+    for (frames, _), reading in zip(clips, readings, strict=True):
+        rows, last_frame = reading.rows, len(reading.order) - 1
         tempo = math.exp(rng.uniform(math.log(slow), math.log(fast)))
-        last = len(frames) - 1 - (length - 1) * tempo
+        last = last_frame - (length - 1) * tempo
         begin = rng.uniform(0, max(0.0, last))
         if len(rows) and rng.random() < variety.focus:
             start_s, end_s, _ = _one_of(rows, heeded(rows), rng)
             low, high = (end_s + _AFTER_S) / hop_s - (length - 1) * tempo, start_s / hop_s
             begin = min(max(0.0, rng.uniform(min(low, high), high)), max(0.0, last))
-        at = np.minimum(begin + np.arange(length) * tempo, len(frames) - 1)
-        below = np.minimum(at.astype(np.int64), len(frames) - 2)
-        share = (at - below).astype(np.float32)[:, None]
-        cut.append(frames[below] * (1 - share) + frames[below + 1] * share)
+        at = np.minimum(begin + np.arange(length) * tempo, last_frame)
+        lower = np.minimum(at.astype(np.int64), last_frame - 1)
+        below.append((first + reading.order[lower], reading.hush[lower]))
+        above.append((first + reading.order[lower + 1], reading.hush[lower + 1]))
+        shares.append(at - lower)
         there = rows.copy()
         there[:, :2] = (rows[:, :2] - begin * hop_s) / tempo
         moved.append(there)
-    return np.stack(cut).astype(np.float32), moved
+        first += len(frames)
+    flat = torch.from_numpy(np.concatenate([frames for frames, _ in clips])).to(device)
+
+    def read(places: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Tensor:
+        index, hush = (torch.from_numpy(np.stack(part)).to(device) for part in zip(*places, strict=True))
+        return flat[index].float() - hush[..., None]
+
+    share = torch.from_numpy(np.stack(shares).astype(np.float32)).to(device)
+    return torch.lerp(read(below), read(above), share[..., None]), moved
+
+
+class Draws(NamedTuple):
+    """What is drawn for a batch before any of it is applied, on the device of its frames."""
+
+    turned: Tensor
+    """Which clips (B, 1, 1) run backwards."""
+    power: Tensor
+    """To which the envelope is raised (B, 1, 1)."""
+    tract: Tensor
+    """From bands to bands (B, M, M)."""
+    under: Tensor
+    """The clip (B,) that is laid under each; itself where there is none to lay."""
+    overlaid: Tensor
+    """Whether it is (B, 1, 1)."""
+    snr: Tensor
+    """Of the one over the other (B, 1, 1), in nepers of power."""
+    gain: Tensor
+    """(B, 1, 1), likewise."""
+    masked: Tensor
+    """Which bands are blanked (B, 1, M)."""
+
+
+def drawn(
+    eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator,
+    device: torch.device | None = None,
+) -> Draws:  # fmt: skip
+    """Draw what `applied` does to clips (B,), of which those do not hold the word."""
+    clips = len(eventless)
+
+    def column(values: NDArray[np.float64] | NDArray[np.bool_]) -> Tensor:
+        like = values.astype(np.float32) if values.dtype == np.float64 else values
+        return torch.from_numpy(like)[:, None, None].to(device)
+
+    turned = eventless & (rng.random(clips) < variety.backwards)
+    power = rng.uniform(*variety.dynamics, clips)
+    tract = _tract(eventless, front_end, variety, rng)
+    others, under, snr, overlaid = np.flatnonzero(eventless), np.arange(clips), np.zeros(clips), np.zeros(clips, bool)
+    if len(others):
+        under = rng.choice(others, clips)
+        snr = rng.uniform(*variety.overlay_snr_db, clips) * _NEPERS_PER_DB
+        overlaid = rng.random(clips) < variety.overlaid
+    gain = rng.uniform(-1, 1, clips) * variety.gain_db * _NEPERS_PER_DB
+    width = rng.integers(0, variety.masked_bands + 1, (clips, 1))
+    low = rng.integers(0, front_end.bands - width + 1)
+    band = np.arange(front_end.bands)
+    return Draws(
+        turned=column(turned), power=column(power), tract=torch.from_numpy(tract).to(device),
+        under=torch.from_numpy(under).to(device), overlaid=column(overlaid), snr=column(snr), gain=column(gain),
+        masked=torch.from_numpy((band >= low) & (band < low + width))[:, None].to(device),
+    )  # fmt: skip
+
+
+def applied(frames: Tensor, draws: Draws, floor: float) -> Tensor:
+    """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean."""
+    changed = torch.where(draws.turned, frames.flip(1), frames)
+    changed = torch.bmm(_expanded(changed, draws.power), draws.tract)
+    changed = torch.where(draws.overlaid, _overlaid(changed, draws), changed)
+    changed = torch.logaddexp(changed + draws.gain, changed.new_tensor(math.log(floor)))
+    return torch.where(draws.masked, changed.mean(dim=(1, 2), keepdim=True), changed)
 
 
 def augmented(
     frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
 ) -> Tensor:
-    """Frames (B, T, M) in other mouths, over other sound, at another level each; some bands blanked to the mean.
+    """Frames (B, T, M), changed as is drawn for them now; `eventless`: which clips (B,) do not hold the word."""
+    return applied(frames, drawn(eventless, front_end, variety, rng, frames.device), front_end.floor)
 
-    `eventless`: which clips (B,) do not hold the word.
-    """
-    turned = torch.from_numpy(eventless & (rng.random(len(frames)) < variety.backwards))[:, None, None]
-    changed = torch.where(turned, frames.flip(1), frames)
-    changed = _tract(_expanded(changed, variety, rng), eventless, front_end, variety, rng)
-    changed = _overlaid(changed, eventless, variety, rng)
-    gain = _column(rng.uniform(-1, 1, len(frames)) * variety.gain_db * _NEPERS_PER_DB)
-    changed = torch.logaddexp(changed + gain, torch.tensor(math.log(front_end.floor)))
-    width = rng.integers(0, variety.masked_bands + 1, (len(frames), 1))
-    low = rng.integers(0, front_end.bands - width + 1)
-    band = np.arange(front_end.bands)
-    masked = torch.from_numpy((band >= low) & (band < low + width))[:, None]
-    return torch.where(masked, changed.mean(dim=(1, 2), keepdim=True), changed)
+
+class _Reading(NamedTuple):
+    """How a clip is read."""
+
+    order: NDArray[np.int64]
+    """Its frames (T,) in the order in which they are heard."""
+    hush: NDArray[np.float32]
+    """How far each of those (T,) is turned down, in nepers of power."""
+    rows: NDArray[np.float32]
+    """Its events (E, 3) then."""
 
 
 def _halting(
     frames: NDArray[np.float16], rows: NDArray[np.float32], hop_s: float, variety: Variety, rng: np.random.Generator
-) -> Heard:
+) -> _Reading:
     """A clip (T, M) some of whose words halt at one of their quieter frames, and its events (E, 3) moved likewise."""
     index, rows = np.arange(len(frames)), rows.copy()
     for number in np.flatnonzero(rng.random(len(rows)) < variety.halting):
@@ -124,20 +194,19 @@ def _halting(
         held = round(rng.uniform(*variety.halt_s) / hop_s)
         index = np.insert(index, spot, np.full(held, index[spot]))[: len(frames)]
         rows[:, :2] += held * hop_s * (rows[:, :2] > spot * hop_s)
-    return frames[index], rows
+    return _Reading(index, np.zeros(len(index), np.float32), rows)
 
 
-def _alone(
-    frames: NDArray[np.float16], rows: NDArray[np.float32], hop_s: float, variety: Variety, rng: np.random.Generator
-) -> Heard:
-    """A clip (T, M), in which sometimes all but one event is turned down, and the events (E, 3) that are left."""
+def _alone(reading: _Reading, hop_s: float, variety: Variety, rng: np.random.Generator) -> _Reading:
+    """A clip in which sometimes all but one event is turned down."""
+    rows = reading.rows
     if not len(rows) or rng.random() >= variety.alone:
-        return frames, rows
+        return reading
     chosen = _one_of(rows, heeded(rows) == (rng.random() < 0.5), rng)
     first, last = round(float(chosen[0]) / hop_s), round(float(chosen[1]) / hop_s)
-    hushed = frames - np.float16(rng.uniform(*variety.alone_db) * _NEPERS_PER_DB)
-    hushed[max(0, first) : last] = frames[max(0, first) : last]
-    return hushed, chosen[None]
+    hush = np.full(len(reading.order), rng.uniform(*variety.alone_db) * _NEPERS_PER_DB, np.float32)
+    hush[max(0, first) : last] = 0
+    return reading._replace(hush=hush, rows=chosen[None])
 
 
 def _one_of(rows: NDArray[np.float32], first: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -147,37 +216,27 @@ def _one_of(rows: NDArray[np.float32], first: NDArray[np.bool_], rng: np.random.
     return chosen
 
 
-def _expanded(frames: Tensor, variety: Variety, rng: np.random.Generator) -> Tensor:
+def _expanded(frames: Tensor, power: Tensor) -> Tensor:
     """Frames (B, T, M) whose level below the loud ones is raised to a power: above 1 soft ones become softer still."""
     level = frames.logsumexp(dim=2, keepdim=True)
     loud = torch.quantile(level, 0.97, dim=1, keepdim=True)
-    power = _column(rng.uniform(*variety.dynamics, len(frames)))
     return frames + (power - 1) * (level - loud).clamp(max=0)
 
 
 def _tract(
-    frames: Tensor, eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
-) -> Tensor:
-    """Every clip with its frequencies scaled: each band reads, between bands, where its frequency came from."""
+    eventless: NDArray[np.bool_], front_end: FrontEnd, variety: Variety, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Of every clip the frequencies scaled (B, M, M): a band reads, between bands, where its frequency came from."""
     centres_hz = band_centres_hz(front_end)
     long, short = np.where(eventless, np.log(variety.strange_tract)[:, None], np.log(variety.tract)[:, None])
     factor = np.exp(rng.uniform(long, short))[:, None]
     at = np.interp(centres_hz * factor, centres_hz, np.arange(len(centres_hz)))
     distance = np.abs(at[:, None, :] - np.arange(len(centres_hz))[None, :, None])
-    return torch.bmm(frames, torch.from_numpy(np.maximum(0, 1 - distance).astype(np.float32)))
+    read: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)
+    return read
 
 
-def _overlaid(frames: Tensor, eventless: NDArray[np.bool_], variety: Variety, rng: np.random.Generator) -> Tensor:
-    """Some clips with another's power added, if that one holds no event."""
-    under = np.flatnonzero(eventless)
-    if not len(under):
-        return frames
-    other = torch.from_numpy(rng.choice(under, len(frames)))
+def _overlaid(frames: Tensor, draws: Draws) -> Tensor:
+    """Every clip (B, T, M) with another's power added."""
     loud = torch.quantile(frames.logsumexp(dim=2), 0.9, dim=1)[:, None, None]
-    snr = _column(rng.uniform(*variety.overlay_snr_db, len(frames)) * _NEPERS_PER_DB)
-    chosen = torch.from_numpy(rng.random(len(frames)) < variety.overlaid)[:, None, None]
-    return torch.where(chosen, torch.logaddexp(frames, frames[other] + (loud - loud[other] - snr)), frames)
-
-
-def _column(values: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32))[:, None, None]
+    return torch.logaddexp(frames, frames[draws.under] + (loud - loud[draws.under] - draws.snr))

@@ -17,8 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kws.means import Means
 from kws.model import Member
 from kws.ranks import Ranks
+from kws.recipe import Recipe
 
 _STEEPEST = 5.0
 """Norm of the gradient beyond which it is scaled down."""
@@ -47,17 +49,20 @@ class Learner:
     """A member, and the running average of its weights."""
 
     def __init__(
-        self, member: Member, average: nn.Module, number: int, ranks: Ranks, *, share: float, weight_decay: float
+        self, member: Member, average: nn.Module, number: int, recipe: Recipe, ranks: Ranks, means: Means
     ) -> None:
-        """`average`: a copy of the member; `number`: of the member; `share`: of the old in the average."""
-        self.member, self.average, self.number, self.share = member, average, number, share
+        """`average`: a copy of the member; `number`: of the member."""
+        self.member, self.average, self.number, self._means = member, average, number, means
+        self._share = recipe.average
         self._joint, self._rank = ranks.joint(member), ranks.rank
-        self.optimiser = torch.optim.AdamW(member.parameters(), lr=1.0, weight_decay=weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            member.parameters(), lr=1.0, weight_decay=recipe.weight_decay, fused=True if means.is_gpu else None
+        )
         self.ended: Tensor | None = None
         """The states (L, B, H) in which the clips of the last step ended."""
-        self._latest: Future[float] | None = None
+        self._latest: Future[Tensor] | None = None
 
-    def take(self, lesson: Lesson, executor: Executor) -> Future[float]:
+    def take(self, lesson: Lesson, executor: Executor) -> Future[Tensor]:
         """Take a step as soon as those before are taken; gives the loss."""
         self._latest = executor.submit(self._step, self._latest, lesson)
         return self._latest
@@ -69,17 +74,19 @@ class Learner:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.optimiser.load_state_dict(state["optimiser"])
-        self.ended = state["ended"]
+        ended = state["ended"]
+        self.ended = None if ended is None else ended.to(self._means.on)
 
-    def _step(self, before: Future[float] | None, lesson: Lesson) -> float:
+    def _step(self, before: Future[Tensor] | None, lesson: Lesson) -> Tensor:
         if before is not None:
             before.result()
         self.member.train()
         drawn_by = [*lesson.seed, self.number, *([self._rank] if self._rank else [])]
-        self.member.dropout.seed(int(np.random.SeedSequence(drawn_by).generate_state(1)[0]))
-        logits, ended = self._joint(lesson.frames, self._begin(lesson))
-        self.ended = ended.detach()
-        loss = lesson.loss(logits, lesson.asked)
+        self.member.dropout.seed(int(np.random.SeedSequence(drawn_by).generate_state(1)[0]), self._means.on)
+        with self._means.precision():
+            logits, ended = self._joint(lesson.frames, self._begin(lesson))
+        self.ended = ended.detach().float()
+        loss = lesson.loss(logits.float(), lesson.asked)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.member.parameters(), _STEEPEST)
@@ -87,19 +94,20 @@ class Learner:
             group["lr"] = lesson.learning_rate
         self.optimiser.step()
         self._follow()
-        return float(loss.detach())
+        return loss.detach()
 
     def _begin(self, lesson: Lesson) -> Tensor:
         """Some clips start blank, as a listener does, the others from where clips of the step before ended."""
         clips = len(lesson.frames)
         if self.ended is None or self.ended.shape[1] != clips:
             return self.member.blank(clips)
-        return self.ended[:, torch.from_numpy(lesson.order)] * torch.from_numpy(lesson.carried)[None, :, None]
+        order, carried = (torch.from_numpy(part).to(self._means.on) for part in (lesson.order, lesson.carried))
+        return self.ended[:, order] * carried[None, :, None]
 
     def _follow(self) -> None:
         with torch.no_grad():
             for old, new in zip(self.average.state_dict().values(), self.member.state_dict().values(), strict=True):
                 if old.is_floating_point():
-                    old.lerp_(new, 1 - self.share)
+                    old.lerp_(new, 1 - self._share)
                 else:
                     old.copy_(new)

@@ -15,21 +15,22 @@ def max_pooling_loss(logits: Tensor, asked: Tensor, block: int, negative_weight:
     """Loss of logits (B, N) under `kws.targets.regions` (B, N), negatives in blocks of so many steps.
 
     The sum of the cross-entropies of every positive, and of every block of negatives times their weight, over the
-    number of clips.
+    number of clips. Nothing hangs on how many there are of either, so a GPU is never waited for.
     """
-    losses = [functional.softplus(-_best(logits, asked == number)) for number in range(1, int(asked.max()) + 1)]
-    losses.append(negative_weight * functional.softplus(_worst(logits, asked == 0, block)))
-    return torch.cat(losses).sum() / len(logits)
+    best, worst = _best(logits, asked), _worst(logits, asked == 0, block)
+    there = best > -torch.inf
+    positives = functional.softplus(-best.masked_fill(~there, 0)) * there
+    return (positives.sum() + negative_weight * functional.softplus(worst).sum()) / len(logits)
 
 
-def _best(logits: Tensor, mask: Tensor) -> Tensor:
-    """The highest logit of each clip that has any step in the mask."""
-    return logits[mask.any(dim=1)].masked_fill(~mask[mask.any(dim=1)], -torch.inf).amax(dim=1)
+def _best(logits: Tensor, asked: Tensor) -> Tensor:
+    """The highest logit (B, N) of each clip's positives by their number, from 1; -inf where there is none."""
+    best = torch.full((len(logits), logits.shape[1] + 1), -torch.inf, dtype=logits.dtype, device=logits.device)
+    return best.scatter_reduce(1, asked.clamp(min=0), logits, "amax")[:, 1:]
 
 
 def _worst(logits: Tensor, mask: Tensor, block: int) -> Tensor:
-    """The highest masked logit of each block that has any."""
+    """The highest masked logit of each block, -inf where nothing is masked."""
     spare = -logits.shape[1] % block
     padded = functional.pad(logits.masked_fill(~mask, -torch.inf), (0, spare), value=-torch.inf)
-    worst = padded.reshape(-1, block).amax(dim=1)
-    return worst[worst > -torch.inf]
+    return padded.reshape(-1, block).amax(dim=1)

@@ -41,9 +41,9 @@ class Dropout(nn.Module):
         self.share = share
         self._draws: torch.Generator | None = None
 
-    def seed(self, seed: int) -> None:
-        """Begin its draws anew."""
-        self._draws = torch.Generator().manual_seed(seed)
+    def seed(self, seed: int, device: torch.device) -> None:
+        """Begin its draws anew, for values on that device."""
+        self._draws = torch.Generator(device).manual_seed(seed)
 
     def forward(self, values: Tensor) -> Tensor:
         """Values of any shape, some of them 0 and the others scaled up for it; while it trains."""

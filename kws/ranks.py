@@ -71,6 +71,11 @@ def started() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def local_rank() -> int:
+    """The number of this process among those that torchrun started on this machine, and of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 @contextmanager
 def joined() -> Iterator[Ranks]:
     """The ranks that torchrun started, connected inside `with`."""
@@ -78,9 +83,13 @@ def joined() -> Iterator[Ranks]:
     if count == 1:
         yield Ranks()
         return
+    import torch
     import torch.distributed as dist
 
-    dist.init_process_group("gloo")
+    gpus = torch.cuda.is_available()
+    if gpus:
+        torch.cuda.set_device(local_rank())
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
     try:
         yield Ranks(rank=dist.get_rank(), count=count)
     finally:

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from kws.augment import augmented, stretches
+from kws.augment import applied, drawn, stretches
 from kws.config import Decision, FrontEnd, Shape
 from kws.det import Choice, Det, calibrated_threshold, choose_threshold
 from kws.errors import Failure, Misuse
@@ -36,6 +36,7 @@ from kws.examples import Examples, Heard
 from kws.files import append_line, write_whole
 from kws.learner import Learner, Lesson
 from kws.loss import max_pooling_loss
+from kws.means import Means
 from kws.model import Net
 from kws.ranks import Ranks
 from kws.recipe import Recipe, Source
@@ -83,11 +84,13 @@ class Training:
 
     net_type: type[Net] = Net
 
-    def __init__(self, recipe: Recipe, source: Source, folder: Path, ranks: Ranks | None = None) -> None:
-        """`ranks`: those that learn together; rank 0 alone validates and writes."""
+    def __init__(
+        self, recipe: Recipe, source: Source, folder: Path, ranks: Ranks | None = None, means: Means | None = None
+    ) -> None:
+        """`ranks`: those that learn together; rank 0 alone validates and writes. Without `means` a processor learns."""
         torch.manual_seed(recipe.seed)
         self.recipe, self.source, self.folder = recipe, source, folder
-        self.ranks = ranks or Ranks()
+        self.ranks, self.means = ranks or Ranks(), means or Means()
         self._clips = self.ranks.share(recipe.batch)
         learning = replace(recipe.shape, members=recipe.shape.members + recipe.spares)
         self.net = self.net_type(recipe.front_end, learning, recipe.dropout)
@@ -95,21 +98,21 @@ class Training:
             trunk = read_trunk()
             trunk.start(self.net)
             self.source = replace(source, licences=tuple(dict.fromkeys([*source.licences, *trunk.licences])))
-        self.average = copy.deepcopy(self.net).eval()
+        self.average = copy.deepcopy(self.net).eval().to(self.means.on)
+        self.net.to(self.means.on)
         pairs = enumerate(zip(self.net.nets, self.average.nets, strict=True))
         self.learners = [
-            Learner(member, average, number, self.ranks, share=recipe.average, weight_decay=recipe.weight_decay)
-            for number, (member, average) in pairs
+            Learner(member, average, number, recipe, self.ranks, self.means) for number, (member, average) in pairs
         ]
+        self._applied = self.means.made(applied)
         self.rng = self._generator(0)
         self.step = 0
         self.standing = Standing()
         self.records: list[Record] = []
         """Who is told beside the log."""
-        self._executor = ThreadPoolExecutor(
-            min(len(self.learners), torch.get_num_threads()), initializer=torch.set_num_threads, initargs=(1,)
-        )
-        self._under_way: list[Future[float]] = []
+        threads = 1 if self.means.is_gpu else min(len(self.learners), torch.get_num_threads())
+        self._executor = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        self._under_way: list[Future[Tensor]] = []
 
     def run(
         self, examples: Examples, fresh: Iterator[list[Heard]] | None, validation: Validation, bar: Any = None
@@ -221,14 +224,15 @@ class Training:
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""
-        recipe = self.recipe
+        recipe, device = self.recipe, self.means.on
         length = round(recipe.crop_s / recipe.front_end.hop_s)
-        cut, events = stretches(clips, length, recipe.front_end.hop_s, recipe.variety, self.rng)
+        cut, events = stretches(clips, length, recipe.front_end.hop_s, recipe.variety, self.rng, device)
         eventless = np.array([not heeded(rows).any() for _, rows in clips])
-        frames = augmented(torch.from_numpy(cut), eventless, recipe.front_end, recipe.variety, self.rng)
+        draws = drawn(eventless, recipe.front_end, recipe.variety, self.rng, device)
+        frames = self._applied(cut, draws, recipe.front_end.floor)
         times_s = self.net.times_s(frames.shape[1])
         asked = np.stack([regions(rows, times_s, recipe.window) for rows in events])
-        return frames, torch.from_numpy(asked.astype(np.int64))
+        return frames, torch.from_numpy(asked.astype(np.int64)).to(device)
 
     def _validate(self, validation: Validation, loss: float) -> None:
         self.settle()
@@ -299,9 +303,9 @@ def _chosen(det: Det, target_per_hour: float, decision: Decision, validation: Va
     return calibrated_threshold(det, target_per_hour, decision.smoothing, spoken_by_people=people)
 
 
-def _mean(losses: Sequence[Future[float]]) -> float:
+def _mean(losses: Sequence[Future[Tensor]]) -> float:
     """Once they are known."""
-    return sum(loss.result() for loss in losses) / max(1, len(losses))
+    return sum(float(loss.result()) for loss in losses) / max(1, len(losses))
 
 
 def _frr(choice: Choice) -> float:
@@ -314,6 +318,7 @@ def scorer(net: Net, batch: int = 64) -> Score:
 
     def score(recordings: Sequence[NDArray[np.float16]]) -> list[NDArray[np.float32]]:
         net.eval()
+        device = next(net.parameters()).device
         by_length = sorted(range(len(recordings)), key=lambda number: len(recordings[number]))
         scores: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(recordings)
         for first in range(0, len(by_length), batch):
@@ -323,9 +328,9 @@ def scorer(net: Net, batch: int = 64) -> Score:
             state, pieces = net.blank_state(len(numbers)), []
             with torch.inference_mode():
                 for piece in torch.split(padded, _PIECE, dim=1):
-                    scored, state = net.scores(piece.float(), state)
+                    scored, state = net.scores(piece.to(device).float(), state)
                     pieces.append(scored)
-            for number, row in zip(numbers, torch.cat(pieces, dim=1).numpy(), strict=True):
+            for number, row in zip(numbers, torch.cat(pieces, dim=1).cpu().numpy(), strict=True):
                 scores[number] = row[: net.shape.steps(len(recordings[number]))]
         return scores
 

@@ -22,14 +22,14 @@ Range = tuple[float, float]
 CodecName = Literal["opus", "mp3"]
 
 _FORMATS = {"opus": ("OGG", "OPUS"), "mp3": ("MP3", "MPEG_LAYER_III")}
-_HALF_TAPS = 128
-_FRAME = RATE_HZ // 100
-_SILENT_DB = -120.0
-_GATE_HOLD, _GATE_AHEAD = 20, 3
+HALF_TAPS = 128
+FRAME = RATE_HZ // 100
+SILENT_DB = -120.0
+GATE_HOLD, GATE_AHEAD = 20, 3
 """Frames for which a gate stays open behind the sound, and opens before it."""
-_TELEPHONE_HZ = (300.0, 3400.0)
-_MU = np.float32(255)
-_LOG_MU = np.log1p(_MU)
+TELEPHONE_HZ = (300.0, 3400.0)
+MU = np.float32(255)
+LOG_MU = np.log1p(MU)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ def _draw_codec(rng: np.random.Generator, ranges: DeviceRanges) -> Codec | None:
 def heard(samples: Samples, device: Device) -> Samples:
     """What comes out of a device (S,): nothing is later than it was, and nothing beyond full scale."""
     if device.tilt_db or device.band_hz != Device.band_hz:
-        samples = _filtered(samples, _taps(device.tilt_db, device.band_hz))
+        samples = _filtered(samples, taps_of(device.tilt_db, device.band_hz))
     if device.floor_db is not None:
         samples = samples + white_noise(device.seed, len(samples)) * np.float32(amplitude(device.floor_db))
     if device.overload_db:
@@ -177,7 +177,7 @@ def heard(samples: Samples, device: Device) -> Samples:
 def levelled(samples: Samples, levelling: Levelling) -> Samples:
     """Samples (S,) whose loud frames are driven to a level: gain falls with the frame before, and recovers slowly."""
     level_db = _frame_levels_db(samples)
-    recovered_db = np.arange(len(level_db)) * levelling.release_db_s * _FRAME / RATE_HZ
+    recovered_db = np.arange(len(level_db)) * levelling.release_db_s * FRAME / RATE_HZ
     peak_db = np.maximum.accumulate(level_db + recovered_db) - recovered_db
     gain_db = np.clip(levelling.target_db - peak_db, -levelling.most_db, levelling.most_db)
     return _scaled(samples, 10 ** (gain_db / 20))
@@ -187,19 +187,19 @@ def gated(samples: Samples, gate_db: float) -> Samples:
     """Samples (S,) with zeros wherever no frame near by is within so many decibels of the loudest."""
     level_db = _frame_levels_db(samples)
     number = np.arange(len(level_db))
-    sounds = level_db > max(level_db.max() - gate_db, _SILENT_DB)
+    sounds = level_db > max(level_db.max() - gate_db, SILENT_DB)
     since = number - np.maximum.accumulate(np.where(sounds, number, -len(number)))
     until = np.minimum.accumulate(np.where(sounds, number, 2 * len(number))[::-1])[::-1] - number
-    return _scaled(samples, ((since <= _GATE_HOLD) | (until <= _GATE_AHEAD)).astype(np.float64))
+    return _scaled(samples, ((since <= GATE_HOLD) | (until <= GATE_AHEAD)).astype(np.float64))
 
 
 def telephoned(samples: Samples) -> Samples:
     """Samples (S,) as an 8 kHz telephone line carries them: its band, and 8 bits of mu-law (ITU-T G.711)."""
-    narrow = np.clip(_filtered(samples, _taps(0.0, _TELEPHONE_HZ))[::2], -1, 1)
-    packed = np.round(np.sign(narrow) * np.log1p(_MU * np.abs(narrow)) * (127 / _LOG_MU)) / 127
+    narrow = np.clip(_filtered(samples, taps_of(0.0, TELEPHONE_HZ))[::2], -1, 1)
+    packed = np.round(np.sign(narrow) * np.log1p(MU * np.abs(narrow)) * (127 / LOG_MU)) / 127
     wide = np.zeros(len(samples), np.float32)
-    wide[::2] = 2 * np.sign(packed) * np.expm1(np.abs(packed) * _LOG_MU) / _MU
-    return _filtered(wide, _taps(0.0, (0.0, _TELEPHONE_HZ[1])))
+    wide[::2] = 2 * np.sign(packed) * np.expm1(np.abs(packed) * LOG_MU) / MU
+    return _filtered(wide, taps_of(0.0, (0.0, TELEPHONE_HZ[1])))
 
 
 def coded(samples: Samples, codec: Codec) -> Samples:
@@ -222,28 +222,28 @@ def coded(samples: Samples, codec: Codec) -> Samples:
     return np.pad(decoded, (0, max(0, len(samples) - len(decoded))))[: len(samples)]
 
 
-def _taps(tilt_db: float, band_hz: Range) -> NDArray[np.float32]:
+def taps_of(tilt_db: float, band_hz: Range) -> NDArray[np.float32]:
     """A filter of no delay: symmetric about its middle tap."""
-    frequency_hz = np.linspace(0, RATE_HZ / 2, _HALF_TAPS + 1)
+    frequency_hz = np.linspace(0, RATE_HZ / 2, HALF_TAPS + 1)
     octaves = np.log2(np.maximum(frequency_hz, 100) / 900)
     gain = 10 ** (tilt_db * octaves / 6.3 / 20) * (frequency_hz >= band_hz[0]) * (frequency_hz <= band_hz[1])
     response = np.fft.irfft(gain)
-    taps = np.concatenate((response[-_HALF_TAPS:], response[: _HALF_TAPS + 1])) * np.hanning(2 * _HALF_TAPS + 1)
+    taps = np.concatenate((response[-HALF_TAPS:], response[: HALF_TAPS + 1])) * np.hanning(2 * HALF_TAPS + 1)
     return taps.astype(np.float32)
 
 
 def _filtered(samples: Samples, taps: NDArray[np.float32]) -> Samples:
-    return convolved(np.pad(samples, (0, _HALF_TAPS)), taps)[_HALF_TAPS:]
+    return convolved(np.pad(samples, (0, HALF_TAPS)), taps)[HALF_TAPS:]
 
 
 def _frame_levels_db(samples: Samples) -> NDArray[np.float64]:
     """RMS (N,) of each 10 ms frame in decibels, the last one filled up with zeros."""
-    power = np.square(np.pad(samples, (0, -len(samples) % _FRAME))).reshape(-1, _FRAME).mean(axis=1, dtype=np.float64)
-    return np.asarray(10 * np.log10(np.maximum(power, 10 ** (_SILENT_DB / 10))))
+    power = np.square(np.pad(samples, (0, -len(samples) % FRAME))).reshape(-1, FRAME).mean(axis=1, dtype=np.float64)
+    return np.asarray(10 * np.log10(np.maximum(power, 10 ** (SILENT_DB / 10))))
 
 
 def _scaled(samples: Samples, gains: NDArray[np.float64]) -> Samples:
     """Samples (S,) times a gain for each frame (N,), risen or fallen to by when the frame begins."""
     gain, coming = gains.astype(np.float32), np.append(gains[1:], gains[-1:]).astype(np.float32)
-    ramp = np.linspace(0, 1, _FRAME, endpoint=False, dtype=np.float32)
+    ramp = np.linspace(0, 1, FRAME, endpoint=False, dtype=np.float32)
     return samples * (gain[:, None] + (coming - gain)[:, None] * ramp).ravel()[: len(samples)]

@@ -90,9 +90,14 @@ class Order:
     """Clips in one folder, since programs that list folders grow slow with more."""
 
 
+def drawn(stage: Stage, seed: int, number: int) -> Any:
+    """The scene of clip `number` of a seed, the same wherever and whenever it is drawn."""
+    return stage.draw(np.random.default_rng([seed, number]))
+
+
 def perform(stage: Stage, seed: int, number: int) -> Take:
-    """Clip `number` of a seed, the same wherever and whenever it is rendered."""
-    return stage.render(stage.draw(np.random.default_rng([seed, number])))
+    """Clip `number` of a seed."""
+    return stage.render(drawn(stage, seed, number))
 
 
 def generate(out: Path, order: Order, stage: Stage, *, crew: Crew | None = None) -> Generator[int, None, None]:

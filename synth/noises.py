@@ -26,16 +26,22 @@ _CHORDS = ((0, 3, 4, 0), (0, 4, 5, 3), (5, 3, 0, 4), (0, 5, 1, 4), (0, 6, 5, 4))
 
 
 @lru_cache(maxsize=1)
-def _table() -> Samples:
+def white_table() -> Samples:
+    """White noise of RMS 1, of which `white_noise` gives stretches. Not to be written into."""
     return np.random.default_rng(0).standard_normal(_WHITE, dtype=np.float32)
+
+
+def white_begin(seed: int, total: int) -> int | None:
+    """Where in the table a seed's stretch of so many samples begins; None for one that is too long for it."""
+    return None if total > _WHITE // 2 else seed * _SCATTER % (_WHITE - total)
 
 
 def white_noise(seed: int, total: int) -> Samples:
     """White noise (S,) of RMS 1: a stretch of one long table, begun where the seed says. Not to be written into."""
-    if total > _WHITE // 2:
+    begin = white_begin(seed, total)
+    if begin is None:
         return np.random.default_rng(seed).standard_normal(total, dtype=np.float32)
-    begin = seed * _SCATTER % (_WHITE - total)
-    return _table()[begin : begin + total]
+    return white_table()[begin : begin + total]
 
 
 def coloured(white: Samples, colour: float) -> Samples:
@@ -43,13 +49,13 @@ def coloured(white: Samples, colour: float) -> Samples:
     import scipy.fft
 
     spectrum = scipy.fft.rfft(white)
-    spectrum *= np.exp(np.float32(colour / 2) * _log_hz(len(white)))
+    spectrum *= np.exp(np.float32(colour / 2) * log_hz(len(white)))
     return np.asarray(scipy.fft.irfft(spectrum, len(white)), np.float32)
 
 
 @lru_cache(maxsize=8)
-def _log_hz(total: int) -> NDArray[np.float32]:
-    """Logarithm of the frequency of each Fourier bin, that of 20 Hz for those below."""
+def log_hz(total: int) -> NDArray[np.float32]:
+    """Logarithm of the frequency of each Fourier bin of so many samples, that of 20 Hz for those below."""
     return np.asarray(np.log(np.maximum(np.fft.rfftfreq(total, 1 / RATE_HZ), 20.0)), np.float32)
 
 

@@ -1,6 +1,6 @@
 """The stage: draws scenes from banks and recordings and renders them to sound and events.
 
-S samples.
+S samples, R of a response.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ _TALKERS_APART_DB = 4.0
 """How much louder or softer than the middle one a talker may be."""
 _BROADCAST = Levelling(target_db=-20, most_db=20, release_db_s=40)
 """What a television station does to all that it sends."""
-_AUDIBLE = 0.1
+AUDIBLE = 0.1
 """A noise that pauses across the word is taken to have this part of its whole RMS there."""
+
+
+NOWHERE = np.ones(1, np.float32)
+"""The response (R,) where there is no room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,29 +141,25 @@ class Stage:
 
     def reverberate(self, dry: Samples, scene: Scene) -> Samples:
         """What of it (S,) reaches the microphone."""
-        if scene.room is None or not (scene.words or scene.recorded):
-            return dry
-        return convolved(dry, impulse_response(scene.room))
+        return _placed(dry, room_of(scene))
 
     def surround(self, noise: Noise, scene: Scene, speech: Samples, events: Sequence[Event]) -> Samples:
         """A noise (S,) at its SNR: across the first positive, else the first word, else against the scene's level."""
-        sound = self._made_or_recorded(noise, len(speech))
-        if noise.place_m is not None and scene.room is not None:
-            sound = convolved(sound, diffuse_response(scene.room, noise.place_m, noise.seed))
-        judged = next((event for event in events if event.kind == "positive"), events[0] if events else None)
-        if judged is None:
+        sound = _placed(self.unplaced(noise, len(speech)), place_of(noise, scene))
+        span = judged(events)
+        if span is None:
             loud, across = amplitude(scene.level_db), sound
         else:
-            span = slice(round(judged.start * RATE_HZ), round(judged.end * RATE_HZ))
             loud, across = active_rms(speech[span]), sound[span]
-        there = max(rms(across), _AUDIBLE * rms(sound), 1e-6)
+        there = max(rms(across), AUDIBLE * rms(sound), 1e-6)
         return sound * np.float32(loud / there * amplitude(-noise.snr_db))
 
     def hear(self, sound: Samples, scene: Scene) -> Samples:
         """What comes out of the scene's device (S,)."""
         return heard(sound, scene.device)
 
-    def _made_or_recorded(self, noise: Noise, total: int) -> Samples:
+    def unplaced(self, noise: Noise, total: int) -> Samples:
+        """A noise (S,) as it is made or was recorded."""
         if noise.kind == "coloured":
             return coloured(white_noise(noise.seed, total), noise.colour)
         if noise.kind == "hum":
@@ -193,6 +193,30 @@ class Stage:
         said = np.concatenate([self._clips[clip].samples for clip in clips])
         begin = int(share * len(said))
         return np.resize(np.concatenate((said[begin:], said[:begin])), total)
+
+
+def room_of(scene: Scene) -> Samples:
+    """The response (R,) from mouth to microphone."""
+    if scene.room is None or not (scene.words or scene.recorded):
+        return NOWHERE
+    return impulse_response(scene.room)
+
+
+def place_of(noise: Noise, scene: Scene) -> Samples:
+    """The response (R,) from a noise to the microphone."""
+    if scene.room is None or noise.place_m is None:
+        return NOWHERE
+    return diffuse_response(scene.room, noise.place_m, noise.seed)
+
+
+def _placed(sound: Samples, response: Samples) -> Samples:
+    return sound if response is NOWHERE else convolved(sound, response)
+
+
+def judged(events: Sequence[Event]) -> slice | None:
+    """The samples of the word by which a scene's noises are set: the first positive, else the first word."""
+    event = next((event for event in events if event.kind == "positive"), events[0] if events else None)
+    return None if event is None else slice(round(event.start * RATE_HZ), round(event.end * RATE_HZ))
 
 
 def _gain(sound: Samples, level_db: float) -> np.float32:

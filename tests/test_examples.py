@@ -10,7 +10,8 @@ import pytest
 from small_bank import small_bank
 
 from kws.audio import Samples, write_audio
-from kws.cli.clips import Kitchen, SceneClips, of_scenes, recorded
+from kws.cli.clips import SceneClips, of_scenes, recorded
+from kws.cli.kitchen import Kitchen
 from kws.cli.scenes import Material
 from kws.cli.stages import Stages
 from kws.errors import Failure

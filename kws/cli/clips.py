@@ -1,16 +1,15 @@
-"""What a run is trained on: clips read or made, and the workers that make them.
+"""What a run is trained on: clips that are read or made.
 
 S samples.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +20,16 @@ from kws.events import Event, Recording
 from kws.ranks import Parted, Ranks
 
 if TYPE_CHECKING:
+    from kws.cli.kitchen import Kitchen
     from kws.cli.scenes import Material
     from kws.cli.stages import Stages
-    from kws.examples import Clips, FeatureClips, Heard, Recorded
-    from kws.recipe import Recipe, Source
+    from kws.examples import Clips, Recorded
+    from kws.recipe import Source
+    from synth.parts import Parts
     from synth.raised import Piece
     from synth.scene import Ranges
     from synth.stage import Group, Stage
 
-_BATCH = 8
-"""Clips given at a time, unless it is said otherwise."""
 _RENDERED = 0.2
 """Share of scenes that are nothing but recorded, where recordings are heard as they are besides."""
 _HEARD = 0.45
@@ -97,6 +96,13 @@ class SceneClips:
 
         take = perform(self.stage, self.seed, number)
         return take.samples, take.events
+
+    def parts(self, number: int) -> Parts:
+        """The clip before it is mixed."""
+        from synth.generate import drawn
+        from synth.parts import parts_of
+
+        return parts_of(self.stage, drawn(self.stage, self.seed, number))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,54 +174,6 @@ def of_dataset(source: Source, clips: DatasetClips, scenes: Fed | None, workers:
     return Fed(source=source, clips=joined, count=count + round(_OWN_SHARE * count), workers=workers)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """Clips, or the Failure instead: raised in a worker, it would arrive with a traceback for its message."""
-
-    clips: FeatureClips
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, number: int) -> Heard | Failure:
-        try:
-            return self.clips[number]
-        except Failure as failure:
-            return failure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kitchen:
-    """Makes frames and events of clips, in worker processes or none."""
-
-    clips: Clips
-    recipe: Recipe
-    workers: int
-    batch: int = _BATCH
-
-    def serve(self, first: int, count: int) -> Iterator[list[Heard]]:
-        """Clips in order, from that number on."""
-        from torch.utils.data import DataLoader, Subset
-
-        from kws.examples import FeatureClips
-        from synth.crew import one_thread
-
-        featured = _Told(FeatureClips(clips=self.clips, front_end=self.recipe.front_end, count=first + count))
-        numbered: Any = Subset(featured, range(first, first + count))  # type: ignore[arg-type]
-        several = bool(self.workers)
-        loader: Any = DataLoader(
-            numbered, batch_size=self.batch, num_workers=self.workers, collate_fn=list, worker_init_fn=_quietly,
-            multiprocessing_context="forkserver" if several else None, prefetch_factor=16 if several else None,
-        )  # fmt: skip
-        with one_thread():
-            batches = iter(loader)
-        for batch in batches:
-            for failure in batch:
-                if isinstance(failure, Failure):
-                    raise failure
-            yield batch
-
-
 def recorded(fed: Fed, kitchen: Kitchen, hours: float, stages: Stages) -> Recorded | None:
     """Frames of so many hours of recordings without the word, of each group as it is drawn; None if there are none.
 
@@ -268,24 +226,3 @@ def _lasting(paths: Sequence[Path], seconds: float) -> list[Path]:
 
 def _samples(seconds: float) -> int:
     return round(seconds * RATE_HZ)
-
-
-def _quietly(_worker: int) -> None:
-    """A worker leaves Ctrl-C to the trainer, and the other core to it, and ends when it does."""
-    import signal
-    import threading
-    from multiprocessing import parent_process
-
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    trainer = parent_process()
-    assert trainer is not None
-    threading.Thread(target=_end_with, args=(trainer.join,), daemon=True).start()
-
-
-def _end_with(ended: Callable[[], None]) -> None:
-    """End this process once another has, which torch does not notice from behind a fork server."""
-    ended()
-    os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from kws.ranks import started
 
 if TYPE_CHECKING:
     from kws.audio import Samples
+    from kws.means import Named
     from kws.validation import Validation
     from synth.crew import Crew
 
@@ -51,7 +53,7 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, tensorboard: bool, budget: float | None, progress: str, engine: str,
+    target_fa: float, seed: int, device: Named, tensorboard: bool, budget: float | None, progress: str, engine: str,
     address: str | None, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
@@ -75,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if listen:
         _let_hear(wanted, out / "samples")
     order = _Order(
-        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder,
+        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder, device=device,
         tensorboard=tensorboard, crew=crew,
     )  # fmt: skip
     timed = Budget(minutes=budget) if budget else None
@@ -94,6 +96,7 @@ class _Order:
     target_fa: float
     seed: int
     validation: Path | None
+    device: Named
     tensorboard: bool
     crew: Crew
     """Who speaks the word, and talk."""
@@ -112,16 +115,18 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
         train_to_the_end,
     )
     from kws.cli.verdict import reached
+    from kws.means import means_of
     from kws.release import release
 
     stages.enter("bank")
-    workers, budget = usual_workers(), stages.budget
+    means, budget = means_of(order.device), stages.budget
+    workers = (os.cpu_count() or 1) if means.is_gpu else usual_workers()
     material = open_material(wanted, order.crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
     plan = Plan(
         effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa,
-        tensorboard=order.tensorboard,
+        tensorboard=order.tensorboard, means=means,
     )  # fmt: skip
     recipe = recipe_of(order.seed, order.target_fa, order.steps)
 

@@ -62,6 +62,10 @@ _RUN_OPTIONS = (
         help="False accepts an hour that the threshold is calibrated for.",
     ),
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
+    click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+        help="What learns: an NVIDIA GPU where torch finds one, or the processor.",
+    ),
     click.option("--tensorboard", is_flag=True, help="Event files for TensorBoard too, in the run's folder."),
 )  # fmt: skip
 

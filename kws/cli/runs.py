@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kws.audio import read_audio
-from kws.cli.clips import Fed, Kitchen, SceneClips, recorded
+from kws.cli.clips import Fed, SceneClips, recorded
+from kws.cli.kitchen import Kitchen
 from kws.cli.scenes import ENOUGH_H
 from kws.cli.stages import Stages, stoppable
 from kws.errors import Failure
 from kws.events import audio_files, read_manifest
 from kws.files import make_folder
+from kws.means import Means
 from kws.ranks import Ranks
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class Plan:
     """The processes that learn together."""
     tensorboard: bool = False
     """Whether event files are written into the run's folder too."""
+    means: Means = field(default_factory=Means)
+    """What is learnt by."""
 
 
 def train_to_the_end(
@@ -121,7 +125,7 @@ def train_to_the_end(
     make_folder(out)
     training, theirs = None, begun(out, recipe)
     if theirs is not None:
-        training = Training(theirs if plan.stages.budget else recipe, fed.source, out, plan.ranks)
+        training = Training(theirs if plan.stages.budget else recipe, fed.source, out, plan.ranks, plan.means)
         training.resume()
         if plan.ranks.is_first:
             click.echo(f"going on from step {training.step} of {training.recipe.steps}", err=True)
@@ -150,13 +154,13 @@ def _train(
     count = fed.count or effort.pool
     first = 0 if training is None or fed.count else training.step * effort.fresh
     every_core = max(1, (os.cpu_count() or 1) // plan.ranks.count) if fed.workers else 0
-    kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=every_core)
+    kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=every_core, means=plan.means)
     examples = Examples(count, recorded(fed, kitchen, effort.recorded_h, stages))
     clip_s = _first_clips(kitchen, examples, first, count, stages)
     if training is None:
         if stages.budget:
             recipe = _fitted(recipe, fed, examples, plan, clip_s)
-        training = Training(recipe, fed.source, out, plan.ranks)
+        training = Training(recipe, fed.source, out, plan.ranks, plan.means)
     kitchen = replace(kitchen, recipe=recipe, workers=fed.workers, batch=effort.fresh)
     fresh = None if fed.count else kitchen.serve(first + count, training.recipe.steps * effort.fresh)
     if plan.tensorboard and plan.ranks.is_first:
@@ -203,7 +207,7 @@ def _fitted(recipe: Recipe, fed: Fed, examples: Examples, plan: Plan, clip_s: fl
 
     def fitting(recipe: Recipe) -> int:
         with tempfile.TemporaryDirectory() as folder:
-            step_s = Training(recipe, fed.source, Path(folder)).pace_s(examples)
+            step_s = Training(recipe, fed.source, Path(folder), means=plan.means).pace_s(examples)
         return budget.steps(step_s + plan.effort.fresh * clip_s, recipe.steps)
 
     steps = fitting(recipe)

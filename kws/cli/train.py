@@ -18,6 +18,7 @@ from kws.ranks import Ranks, joined
 
 if TYPE_CHECKING:
     from kws.cli.clips import Fed
+    from kws.means import Named
     from kws.recipe import Source
 
 _FOLDER = click.Path(path_type=Path)
@@ -30,9 +31,10 @@ _FOLDER = click.Path(path_type=Path)
 @scene_options
 @run_options
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that make sound.")
+@click.option("--fresh", type=click.IntRange(min=1), default=1, show_default=True, help="New scenes each step.")
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     dataset: Path | None, out: Path, word: str | None, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, tensorboard: bool, workers: int, **scenes: Any,
+    target_fa: float, seed: int, device: Named, tensorboard: bool, workers: int, fresh: int, **scenes: Any,
 ) -> None:  # fmt: skip
     """Train a detector on DATASET, or without one on scenes made as they are needed.
 
@@ -41,7 +43,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     """
     if dataset and scenes["negatives"]:
         raise Misuse("--negatives go into the scenes of a dataset: give them to kws generate, or leave DATASET out.")
-    from kws.cli.runs import Plan, recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.cli.runs import Plan, effort, recipe_of, recorded_validation, scene_validation, train_to_the_end
+    from kws.means import means_of
     from kws.validation import Validation
     from synth.crew import Processes
 
@@ -67,7 +70,10 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     with joined() as ranks:
         with ranks.first_before_others():
             material = None if recorded else open_material(wanted, Processes(max(1, workers)))
-        plan = Plan(tensorboard=tensorboard, ranks=ranks, stages=Stages(is_quiet=not ranks.is_first))
+        plan = Plan(
+            effort=replace(effort(), fresh=fresh), tensorboard=tensorboard, ranks=ranks, means=means_of(device),
+            stages=Stages(is_quiet=not ranks.is_first),
+        )  # fmt: skip
         fed = _fed(made, wanted, material, seed, workers).parted(ranks)
         train_to_the_end(recipe, out, fed, lambda: validation(ranks, material), plan)
         if ranks.is_first:
