@@ -129,7 +129,7 @@ class Training:
             while self.step < self.recipe.steps:
                 if fresh is not None:
                     examples.add(next(fresh))
-                loss = self._learn(examples)
+                loss = self.begin_step(examples)
                 progress.update()
                 if self.step % _TELL_EVERY == 0:
                     self._tell({"loss": loss, "learning rate": self._learning_rate(self.step - 1)})
@@ -187,8 +187,21 @@ class Training:
     def learn(self, examples: Examples, steps: int) -> None:
         """So many steps, without a validation."""
         for _ in range(steps):
-            self._learn(examples)
+            self.begin_step(examples)
         self.settle()
+
+    def begin_step(self, examples: Examples) -> float:
+        """Begin a step; gives the loss of the one before, which is over then, or of the first."""
+        frames, asked = self._batch(examples.draw(self.rng, self._clips))
+        clips = len(frames)
+        lesson = Lesson(
+            frames=self.net.floored(frames, self.net.blank_state(clips).loud)[0], asked=asked, loss=self.loss,
+            order=self.rng.permutation(clips), carried=self.rng.random(clips) < self.recipe.carried,
+            learning_rate=self._learning_rate(self.step), seed=(self.recipe.seed, self.step),
+        )  # fmt: skip
+        before, self._under_way = self._under_way, [learner.take(lesson, self._executor) for learner in self.learners]
+        self.step += 1
+        return _mean(before or self._under_way)
 
     def settle(self) -> None:
         """Wait until every member has taken its last step."""
@@ -208,19 +221,6 @@ class Training:
         rise = min(1.0, (step + 1) / self.recipe.warm_up)
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.recipe.steps)))
         return self.recipe.learning_rate * rise * max(fall, 0.01)
-
-    def _learn(self, examples: Examples) -> float:
-        """Begin a step; gives the loss of the one before, which is over then, or of the first."""
-        frames, asked = self._batch(examples.draw(self.rng, self._clips))
-        clips = len(frames)
-        lesson = Lesson(
-            frames=self.net.floored(frames, self.net.blank_state(clips).loud)[0], asked=asked, loss=self.loss,
-            order=self.rng.permutation(clips), carried=self.rng.random(clips) < self.recipe.carried,
-            learning_rate=self._learning_rate(self.step), seed=(self.recipe.seed, self.step),
-        )  # fmt: skip
-        before, self._under_way = self._under_way, [learner.take(lesson, self._executor) for learner in self.learners]
-        self.step += 1
-        return _mean(before or self._under_way)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         """Frames (B, T, M) and what is asked (B, N), of a stretch of each clip."""

@@ -40,13 +40,13 @@ class Mining(Training):
 
     hard: tuple[Heard, ...] = ()
 
-    def _learn(self, examples: Examples) -> float:
+    def begin_step(self, examples: Examples) -> float:
         if self.step >= self.recipe.steps // 3 and self.step % 50 == 0:
             self.settle()
             clips = [clip for clip in examples.draw(self.rng, 800) if not heeded(clip[1]).any()]
             worst = [float(scores.max()) for scores in scorer(self.average)([frames for frames, _ in clips])]
             self.hard = tuple(clips[number] for number in np.argsort(worst)[-48:])
-        return super()._learn(examples)
+        return super().begin_step(examples)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         if self.hard:
@@ -61,12 +61,12 @@ class Distilled(Training):
     teacher: Training | None = None
     taught: Tensor
 
-    def _learn(self, examples: Examples) -> float:
+    def begin_step(self, examples: Examples) -> float:
         if self.teacher is None:
             trio = replace(self.recipe, shape=replace(self.recipe.shape, members=3))
             self.teacher = Training(trio, self.source, self.folder)
             self.teacher.learn(examples, self.recipe.steps)
-        return super()._learn(examples)
+        return super().begin_step(examples)
 
     def _batch(self, clips: list[Heard]) -> tuple[Tensor, Tensor]:
         self.settle()  # a loss may still be looking at what was taught

@@ -143,7 +143,8 @@ class Mixer:
         if not len(white):
             return white
         shape = torch.exp(batch.colour[:, None] / 2 * torch.from_numpy(log_hz(total)).to(self.device))
-        return torch.fft.irfft(torch.fft.rfft(white) * shape, total)
+        made: Tensor = torch.fft.irfft(torch.fft.rfft(white) * shape, total)
+        return made
 
     def _heard(self, sound: Tensor, batch: Batch) -> Tensor:
         sound = filtered(sound, batch.taps)

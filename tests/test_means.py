@@ -33,7 +33,7 @@ def losses(examples: Examples, folder: Path, means: Means, steps: int = 60) -> l
     """Of a small net that learns tones."""
     recipe = replace(RECIPE, steps=steps, batch=16, average=0.9, learning_rate=1e-2)
     training = Training(recipe, SOURCE, folder, means=means)
-    return [training._learn(examples) for _ in range(steps)]
+    return [training.begin_step(examples) for _ in range(steps)]
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=GPU)])

@@ -39,7 +39,7 @@ with joined() as ranks:
     clips = FeatureClips(clips=Parted(Scenes(), ranks), front_end=FrontEnd(), count=48 // ranks.count)
     examples = Examples(48 // ranks.count)
     examples.add(clips[number] for number in range(48 // ranks.count))
-    losses = [training._learn(examples) for _ in range(steps)]
+    losses = [training.begin_step(examples) for _ in range(steps)]
     training.settle()
     torch.save(
         {{"net": training.net.state_dict(), "losses": losses, "drawn": float(training.rng.random())}},

@@ -90,7 +90,7 @@ def test_it_learns(examples: Examples, validation: Validation, tmp_path: Path) -
         RECIPE, steps=120, batch=16, average=0.9, validate_every=60, learning_rate=1e-2, target_per_hour=60.0
     )  # fmt: skip
     training = Training(recipe, SOURCE, tmp_path)
-    before = float(np.mean([training._learn(examples) for _ in range(3)]))
+    before = float(np.mean([training.begin_step(examples) for _ in range(3)]))
     training.run(examples, None, validation)
     after = json.loads((tmp_path / LOG).read_text().splitlines()[-1])
     assert after["loss"] < before / 4
