@@ -11,11 +11,13 @@ import pytest
 import torch
 from test_train import RECIPE, SOURCE, Scenes
 
-from kws.augment import applied, drawn
+from kws.augment import applied, drawn, stretches
 from kws.config import FrontEnd
 from kws.errors import Failure
 from kws.examples import Examples, FeatureClips
+from kws.loss import max_pooling_loss
 from kws.means import Means, means_of
+from kws.model import Net
 from kws.train import Training
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -70,6 +72,20 @@ def test_compiled_the_same_is_done_to_frames() -> None:
     compiled = Means(compiled=True).made(applied)
     expected = applied(frames, draws, front_end.floor)
     torch.testing.assert_close(compiled(frames, draws, front_end.floor), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_on_a_gpu_nothing_of_a_step_stays_behind_nor_is_waited_for(examples: Examples) -> None:
+    """On torch's meta device, as on a GPU, nothing may hang on a value, and no two devices meet."""
+    meta, rng, front_end = torch.device("meta"), np.random.default_rng(0), FrontEnd()
+    clips = examples.draw(rng, 6)
+    cut, _ = stretches(clips, 300, front_end.hop_s, RECIPE.variety, rng, meta)
+    draws = drawn(np.array([True, False] * 3), front_end, RECIPE.variety, rng, meta)
+    net = Net(front_end, RECIPE.shape, dropout=0).to(meta)
+    frames, _ = net.floored(applied(cut, draws, front_end.floor), net.blank_state(6).loud)
+    logits, ended = net.nets[0](frames, net.nets[0].blank(6))
+    loss = max_pooling_loss(logits, torch.zeros(logits.shape, dtype=torch.int64, device=meta), 33)
+    loss.backward()
+    assert loss.device == ended.device == meta
 
 
 def test_without_a_gpu_the_processor_learns_unless_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

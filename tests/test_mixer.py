@@ -17,6 +17,7 @@ from kws.config import FrontEnd
 from kws.errors import Failure
 from kws.ranks import Parted, Ranks
 from kws.recipe import Recipe
+from kws.torch_front_end import TorchLogMel
 from synth.devices import HOME
 from synth.generate import drawn
 from synth.mixer import Mixer, active_rms, collated
@@ -96,6 +97,15 @@ def test_the_level_of_speech_is_that_of_its_loud_frames(draw: np.random.Generato
     found = active_rms(torch.from_numpy(sound), torch.from_numpy(spans))
     np.testing.assert_allclose(found[:2].numpy(), expected[:2], rtol=1e-5)
     assert float(found[2]) > 0
+
+
+def test_on_a_gpu_nothing_of_a_batch_stays_behind_nor_is_waited_for() -> None:
+    """On torch's meta device, as on a GPU, nothing may hang on a value, and no two devices meet."""
+    meta, made = torch.device("meta"), stage(replace(PRESETS["hard"], duration_s=3.0, device=BUSY))
+    sound = Mixer(meta)(collated([parts_of(made, drawn(made, 5, number)) for number in range(6)]))
+    frames = TorchLogMel(FrontEnd()).to(meta)(sound)
+    assert frames.device == meta
+    assert frames.shape == (6, FrontEnd().frames(48000), FrontEnd().bands)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
