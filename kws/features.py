@@ -17,8 +17,10 @@ from kws.config import FrontEnd
 
 Frames = NDArray[np.float32]
 
-_BLOCK = 128
-"""Frames transformed at once: so few that what they need stays in the processor's cache."""
+_BLOCK = 48
+"""Frames transformed at once: so few that what they need stays in the processor's cache, and that no library splits
+their sums among threads: the last bits would depend on how many there are, and a busy machine would wait for them.
+"""
 
 
 def hann(window: int) -> NDArray[np.float32]:

@@ -5,6 +5,10 @@ S samples, T frames, M mel bands.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -124,6 +128,21 @@ def test_int16_samples_give_the_frames_of_the_floats_they_stand_for() -> None:
     log_mel = LogMel(FrontEnd())
     frames = LogMelStream(log_mel).feed(whole)
     np.testing.assert_array_equal(frames, log_mel(as_samples(whole)))
+
+
+def test_it_is_the_same_to_the_last_bit_however_many_threads_a_process_has() -> None:
+    program = (
+        "import numpy, zlib; from kws.config import FrontEnd; from kws.features import LogMel;"
+        "noise = numpy.random.default_rng(3).standard_normal(30_000).astype(numpy.float32);"
+        "print(zlib.crc32(LogMel(FrontEnd())(noise).tobytes()))"
+    )
+    found = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads}
+        found.add(
+            subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(found) == 1
 
 
 def test_a_changed_front_end_has_another_digest() -> None:
