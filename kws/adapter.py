@@ -30,15 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kws.audio import Samples, pcm16
+from kws.audition import hear
 from kws.config import Decision
 from kws.decision import Decider, Detection
 from kws.det import Scores
 from kws.errors import Failure, Misuse
-from kws.evaluate import hear
 
 
 class Adapter:
-    """A program that scores sound, as a `kws.evaluate.Listener`."""
+    """A program that scores sound, as a `kws.audition.Listener`."""
 
     def __init__(self, command: Sequence[str], threshold: float | None = None) -> None:
         """Start it. `threshold`: instead of its own. Raises Misuse if there is no such program, Failure if it does not

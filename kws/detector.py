@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,17 @@ class Caution(UserWarning):
 
 
 class Model:
-    """The weights and metadata of one file; holds no stream, so any number of detectors may share it."""
+    """The weights and metadata of one file; holds no stream, so any number of detectors may share it.
 
-    def __init__(self, path: Path) -> None:
-        """Open a detector file. Raises Failure if it is missing, damaged, not ours or of another format version."""
-        self._session = _open(path)
+    Pickled, it is the file's content, and works where the file is not.
+    """
+
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        """Open a detector file, or what it held. Raises Failure if it is missing, damaged, not ours or of another
+        format version.
+        """
+        self._path = path
+        self._session = _open(path, content)
         self.metadata = _metadata(self._session.get_modelmeta().custom_metadata_map, path)
         try:
             self.word = str(self.metadata["word"])
@@ -61,6 +68,9 @@ class Model:
         }
         self._outputs = ["scores", *(f"{name}_out" for name in self._blank)]
 
+    def __reduce__(self) -> tuple[type[Model], tuple[Path, bytes]]:
+        return Model, (self._path, self._path.read_bytes())
+
     def blank_state(self) -> State:
         """The state before any sound: zeros, and nothing where a size is free."""
         return dict(self._blank)
@@ -72,7 +82,7 @@ class Model:
 
 
 class Detector:
-    """One word on one stream."""
+    """One word on one stream. Pickled, it is a fresh stream."""
 
     def __init__(self, model: Model, *, threshold: float | None = None, cooldown_s: float | None = None) -> None:
         """A fresh stream. Raises Misuse unless the threshold lies in (0, 1]."""
@@ -129,6 +139,9 @@ class Detector:
     def fork(self) -> Detector:
         """Another stream of the same weights and threshold, with a state of its own."""
         return Detector(self.model, threshold=self.threshold, cooldown_s=self.decision.cooldown_s)
+
+    def __reduce__(self) -> tuple[Callable[[Model], Detector], tuple[Model]]:
+        return partial(Detector, threshold=self.threshold, cooldown_s=self.decision.cooldown_s), (self.model,)
 
     def feed(self, chunk: Samples | NDArray[np.int16]) -> list[Detection]:
         """The detections in (S,) more samples, float32 in [-1, 1] or int16, 16 kHz mono, any length.
@@ -230,8 +243,8 @@ def _threshold_for(model: Model, target_fa: float, path: Path) -> float:
     return choice.threshold
 
 
-def _open(path: Path) -> Any:
-    if not path.is_file():
+def _open(path: Path, content: bytes | None) -> Any:
+    if content is None and not path.is_file():
         raise Failure(f"{path} does not exist: make a detector with kws train and kws export.")
     runtime = onnxruntime()
     options = runtime.SessionOptions()
@@ -239,7 +252,7 @@ def _open(path: Path) -> Any:
     options.log_severity_level = 4
     options.enable_cpu_mem_arena = False  # what a call needs is small: without it, it is quicker and takes less memory
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(content or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no public base but Exception
         reason = str(error).splitlines()[0][:120]
         raise Failure(f"{path} is damaged or not an ONNX file ({reason}): export or copy it again.") from error

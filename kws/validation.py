@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from kws.audition import WINDOW_S
 from kws.config import Decision, FrontEnd, Shape
 from kws.decision import moving_mean
 from kws.det import Det, Rule, false_accepts, fire, grid, heard, logits
-from kws.evaluate import WINDOW_S
 
 Score = Callable[[Sequence[NDArray[np.float16]]], list[NDArray[np.float32]]]
 """Scores (N,) of each recording's frames (T, M), from a blank state."""

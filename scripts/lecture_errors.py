@@ -14,9 +14,9 @@ import numpy as np
 from lecture import LectureNet, Trial, Yardstick, rendered, scored
 from lecture_scenes import Scenes
 
+from kws.audition import WINDOW_S
 from kws.config import Decision
 from kws.det import Rule
-from kws.evaluate import WINDOW_S
 from kws.events import Event
 
 EACH = 5

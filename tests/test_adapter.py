@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from kws.adapter import Adapter
 from kws.audio import RATE_HZ, Samples, write_audio
+from kws.audition import hear
 from kws.cli import verbs
 from kws.errors import Failure, Misuse
-from kws.evaluate import hear
 
 LOUDNESS = """
 import json, struct, sys

@@ -12,15 +12,17 @@ from click.testing import CliRunner
 
 from kws import Detection, load
 from kws.audio import RATE_HZ, Samples, decibels, rms, write_audio
+from kws.audition import CHUNK, WINDOW_S, hear, pad, rule_of
 from kws.breakdown import Share
 from kws.cli import main, verbs
 from kws.config import Decision
 from kws.decision import Decider
 from kws.det import fire, grid
 from kws.errors import Failure, Misuse
-from kws.evaluate import BEFORE_S, CHUNK, WINDOW_S, find_classes, find_positives, hear, measure, pad, rule_of
+from kws.evaluate import find_classes, find_positives, measure
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.report import Positives, Report
+from kws.tally import BEFORE_S
 from kws.wording import lines
 
 
@@ -422,7 +424,7 @@ def test_ctrl_c_leaves_no_report_behind(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kws.evaluate.hear", interrupted)
+    monkeypatch.setattr("kws.audition.hear", interrupted)
     out = tmp_path / "out"
     monkeypatch.setattr(sys, "argv", ["kws", "evaluate", str(tiny_detector_path), *folders, "--out", str(out)])
     with pytest.raises(SystemExit) as ended:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import kws
 from kws.audio import RATE_HZ, Samples, read_audio
+from kws.audition import WINDOW_S
 from kws.config import FrontEnd
 from kws.demo import read_demo
-from kws.evaluate import WINDOW_S
 from kws.features import Frames, LogMel
 from kws.gate import Gate, GateRule
 from kws.listener import Listener, listen

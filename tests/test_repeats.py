@@ -11,7 +11,7 @@ from test_evaluate import Ear, folder_of, sound, told
 
 from kws.audio import RATE_HZ, Samples
 from kws.evaluate import measure
-from kws.repeats import copies, first_alike
+from kws.repeats import copies, first_alike, picture
 
 
 def later(samples: Samples, seconds: float) -> Samples:
@@ -20,21 +20,22 @@ def later(samples: Samples, seconds: float) -> Samples:
 
 def test_copies_are_found_at_another_level_and_a_little_later() -> None:
     words = [murmur(1), murmur(2), 0.3 * murmur(1), murmur(3), later(murmur(2), 0.02), murmur(1)]
-    assert first_alike(words).tolist() == [0, 1, 0, 3, 1, 0]
+    assert first_alike([*map(picture, words)]).tolist() == [0, 1, 0, 3, 1, 0]
 
 
 def test_silence_and_next_to_nothing_are_copies_of_nothing() -> None:
-    assert first_alike([np.zeros(n, np.float32) for n in (0, 100, 600, 16000, 16000)]).tolist() == [0, 1, 2, 3, 4]
+    silence = [np.zeros(n, np.float32) for n in (0, 100, 600, 16000, 16000)]
+    assert first_alike([*map(picture, silence)]).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_are_no_copies(count: int) -> None:
-    assert first_alike([murmur(1)] * count).tolist() == [0] * count
+    assert first_alike([picture(murmur(1))] * count).tolist() == [0] * count
 
 
 def test_a_copy_in_one_condition_is_one_in_all() -> None:
-    clean = [("a", murmur(1)), ("b", 0.5 * murmur(1)), ("c", murmur(2))]
-    noisy = [("a", murmur(3)), ("b", murmur(4)), ("c", murmur(5))]
+    clean = [("a", picture(murmur(1))), ("b", picture(0.5 * murmur(1))), ("c", picture(murmur(2)))]
+    noisy = [("a", picture(murmur(3))), ("b", picture(murmur(4))), ("c", picture(murmur(5)))]
     assert copies([clean, noisy]) == {"b"}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from kws.evaluate import Listener
+    from kws.audition import Listener
     from kws.excerpts import Excerpts
     from kws.report import Report
 

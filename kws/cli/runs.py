@@ -300,7 +300,7 @@ def recorded_validation(folder: Path, recipe: Recipe) -> Validation:
     """Every positive below `positives`, and the human speech below `negatives`."""
     import numpy as np
 
-    from kws.evaluate import PADDING_S, pad
+    from kws.audition import PADDING_S, pad
     from kws.features import LogMel
     from kws.validation import Utterance, Validation
 

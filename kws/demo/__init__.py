@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kws.audition import WINDOW_S
 from kws.decision import Detection
 from kws.errors import Failure
-from kws.evaluate import WINDOW_S
 from kws.events import Event, Recording, from_line
 
 LABELS = Path(__file__).parent / "demo.json"
