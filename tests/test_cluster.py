@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,13 +12,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 from fake_engines import ToneEngine, spelled
 from fake_stage import FakeScene, FakeStage, FakeTake
 from s3_server import s3_server
 from small_bank import small_bank
+from test_evaluate import Ear, folder_of, sound
 
+from kws import Detection
+from kws.audio import Samples
+from kws.cli import verbs
 from kws.errors import Failure, Misuse
+from kws.evaluate import measure
 from synth.bank import write_bank
 from synth.casting import Brief, Studio, build_bank
 from synth.cluster import RayCrew
@@ -128,6 +136,43 @@ def test_a_dataset_has_the_same_bytes_here_and_on_a_cluster(cluster: str, tmp_pa
         done = kws_generate(out, bank, "--engine", "ray", "--address", cluster, "--workers", workers)
         assert done.returncode == 0, done.stderr
         assert files(out) == files(tmp_path / "here")
+
+
+@dataclass
+class DeadlyEar(Ear):
+    """Hears as any other does, and kills the process that hears the first loud sound, once."""
+
+    killed: Path
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def feed(self, chunk: Samples) -> list[Detection]:
+        if chunk.max() > 0.4 and not self.killed.exists():
+            self.killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().feed(chunk)
+
+
+def test_a_detector_is_measured_alike_here_and_on_a_cluster_and_after_a_kill(cluster: str, tmp_path: Path) -> None:
+    yes = folder_of(tmp_path / "yes", **{f"w{n}": sound(0.001, n / 10) for n in range(8)})
+    no = folder_of(tmp_path / "no", **{f"speech__s{n}": sound(*[0.01] * (5 + n), 0.5, *[0.01] * 9) for n in range(4)})
+    here = measure(Ear(), yes, no)
+    ear = DeadlyEar(tmp_path / "killed")
+    assert measure(ear, yes, no, work=RayCrew(cluster, 3).work) == here
+    assert ear.killed.exists()
+
+
+def test_the_command_line_has_a_cluster_hear_a_detector(
+    cluster: str, tiny_detector_path: Path, tmp_path: Path, draw: np.random.Generator
+) -> None:
+    noise = (draw.uniform(0, 0.3, (3, 25)).repeat(1600, 1) * draw.normal(0, 1, (3, 40_000))).clip(-1, 1)
+    folder_of(tmp_path / "no", **{f"speech__s{n}": samples for n, samples in enumerate(noise.astype(np.float32))})
+    asked = ["evaluate", str(tiny_detector_path), "--negatives", str(tmp_path / "no"), "--threshold", "0.3", "--json"]
+    here = CliRunner().invoke(verbs, asked)
+    there = CliRunner().invoke(verbs, [*asked, "--engine", "ray", "--address", cluster, "--workers", "2"])
+    assert (there.exit_code, there.stdout) == (0, here.stdout)
+    assert json.loads(here.stdout)["negatives"]["accepts"]
 
 
 @dataclass(frozen=True, kw_only=True)

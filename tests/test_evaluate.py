@@ -381,6 +381,19 @@ def test_the_command_prints_a_table_and_writes_report_and_picture(
     assert "data:audio/flac" in (out / "report.html").read_text()
 
 
+def test_the_report_has_the_same_bytes_by_one_process_and_by_several(
+    tiny_detector_path: Path, folders: list[str], tmp_path: Path
+) -> None:
+    asked = ["evaluate", str(tiny_detector_path), *folders, "--threshold", "0.3", "--out"]
+    first, *others = (
+        CliRunner().invoke(verbs, [*asked, str(tmp_path / workers), "--workers", workers]) for workers in ("1", "2")
+    )
+    for other in others:
+        assert (other.exit_code, other.stdout) == (0, first.stdout)
+        for name in ("report.json", "report.html"):
+            assert (tmp_path / "2" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+
+
 def test_a_page_to_pass_on_holds_no_sound(tiny_detector_path: Path, folders: list[str], tmp_path: Path) -> None:
     asked = ["evaluate", str(tiny_detector_path), *folders[2:], "--out", str(tmp_path / "out"), "--no-sound"]
     assert CliRunner().invoke(verbs, asked).exit_code == 0
@@ -403,6 +416,10 @@ def test_the_command_prints_json_at_another_threshold(tiny_detector_path: Path, 
         (["--positives", "nowhere", "--threshold", "7"], 2, "threshold"),
         (["--positives", "nowhere", "--target-fa", "0"], 2, "target-fa"),
         (["--positives", "nowhere", "--out", "/dev/null/out"], 1, "cannot write"),
+        (["--positives", "nowhere", "--workers", "0"], 2, "workers"),
+        (["--positives", "nowhere", "--address", "auto"], 2, "add --engine ray"),
+        (["--positives", "nowhere", "--adapter", "cat", "--workers", "2"], 2, "hears in one process: leave --engine"),
+        (["--positives", "nowhere", "--adapter", "cat", "--engine", "ray"], 2, "hears in one process: leave --engine"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kws.cli.options import crew_of, crew_options
+from kws.errors import Misuse
+
 if TYPE_CHECKING:
     from kws.audition import Listener
     from kws.excerpts import Excerpts
@@ -44,9 +47,15 @@ if TYPE_CHECKING:
     help="Measure another engine by the same rules: a command that gets DETECTOR as its last argument and scores what "
     "it is sent; kws/adapter.py tells how they talk.",
 )
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Processes that hear; the report does not depend on it.  [default: 1, or all that the cluster has]",
+)  # fmt: skip
+@crew_options
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     detector: str, positives: Path | None, negatives: Path | None, out: Path | None, sound: bool, as_json: bool,
-    target_fa: float, threshold: float | None, adapter: str | None,
+    target_fa: float, threshold: float | None, adapter: str | None, workers: int | None, engine: str,
+    address: str | None,
 ) -> None:  # fmt: skip
     """Measure DETECTOR (a shipped name or a .onnx file; with --adapter whatever that knows) on recordings.
 
@@ -60,10 +69,15 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     from kws.timeline import encodable
     from kws.wording import lines
 
+    several = engine != "local" or (workers or 1) > 1
+    if adapter and several:
+        raise Misuse("the program of --adapter hears in one process: leave --engine and --workers out.")
+    crew = crew_of(engine, address, workers)
+    work = crew.work if several else None
     with _opened(detector, threshold, adapter) as listener:
         if out:
             _make(out)
-        report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True)
+        report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True, work=work)
     if out:
         write_report(out, report, cut_excerpts(report, positives, negatives) if sound else None)
     if as_json:

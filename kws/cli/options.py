@@ -1,4 +1,4 @@
-"""Options that `kws generate`, `kws train` and `kws new` share."""
+"""Options that `kws generate`, `kws train`, `kws evaluate` and `kws new` share."""
 
 from __future__ import annotations
 
