@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,7 +116,8 @@ def _knock(address: str | None) -> None:
 def _joined(crew: RayCrew) -> Iterator[Any]:
     """Ray, connected to the cluster inside `with`; one that was connected before stays so.
 
-    Raises Failure if nothing answers at the address.
+    Standard output is standard error meanwhile: Ray prints there what died, between the lines of whoever prints a
+    result. Raises Failure if nothing answers at the address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of what is done here is told to Ray's makers
     import ray
@@ -133,7 +135,8 @@ def _joined(crew: RayCrew) -> Iterator[Any]:
             f"no Ray cluster answers at {crew.address or 'this machine'} ({reason}): start one with "
             "ray start --head and name the address that it prints, or leave --address out."
         ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()

@@ -154,13 +154,16 @@ class DeadlyEar(Ear):
         return super().feed(chunk)
 
 
-def test_a_detector_is_measured_alike_here_and_on_a_cluster_and_after_a_kill(cluster: str, tmp_path: Path) -> None:
+def test_a_detector_is_measured_alike_here_and_on_a_cluster_and_after_a_kill(
+    cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     yes = folder_of(tmp_path / "yes", **{f"w{n}": sound(0.001, n / 10) for n in range(8)})
     no = folder_of(tmp_path / "no", **{f"speech__s{n}": sound(*[0.01] * (5 + n), 0.5, *[0.01] * 9) for n in range(4)})
     here = measure(Ear(), yes, no)
     ear = DeadlyEar(tmp_path / "killed")
     assert measure(ear, yes, no, work=RayCrew(cluster, 3).work) == here
     assert ear.killed.exists()
+    assert capsys.readouterr().out == "", "what Ray tells of the kill is no part of a report"
 
 
 def test_the_command_line_has_a_cluster_hear_a_detector(
