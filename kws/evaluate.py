@@ -21,7 +21,7 @@ from kws.audio import duration_s
 from kws.audition import PADDING_S, Listener
 from kws.det import Det, choose_threshold, grid
 from kws.errors import Failure, Misuse
-from kws.events import MANIFEST, Recording, audio_files, read_manifest
+from kws.events import MANIFEST, TAUGHT, Recording, audio_files, read_manifest, taught_sources
 from kws.repeats import Picture, copies
 from kws.report import CONDITION, FalseAccept, Heard, Negatives, Positives, Report, Trial
 from kws.tally import File, Hearing, Said, Skipped, Tally, Unsaid, WithoutWord, WithWord, alike
@@ -82,7 +82,7 @@ def measure(
         target_per_hour=target_per_hour,
         tuned=choose_threshold(det, target_per_hour) if det.hours else None,
         skipped=tuple(skipped),
-        notes=tuple(_notes(detector, recordings, said, silent)),
+        notes=(*_notes(detector, recordings, said, silent), *_note_of_taught(classes, negatives)),
     )
 
 
@@ -107,11 +107,17 @@ def find_positives(folder: Path) -> list[Recording]:
 
 
 def find_classes(folder: Path) -> dict[str, list[Path]]:
-    """The sound files of each immediate subfolder, and of the folder itself as FLAT; Failure if there are none."""
+    """The sound files of each immediate subfolder, and of the folder itself as FLAT; Failure if there are none.
+
+    What was cut out to be taught is left out.
+    """
     classes: dict[str, list[Path]] = {}
     for path in audio_files(folder):
-        first, *rest = path.relative_to(folder).parts
-        classes.setdefault(first if rest else FLAT, []).append(path)
+        folders = path.relative_to(folder).parts[:-1]
+        if TAUGHT not in folders:
+            classes.setdefault(folders[0] if folders else FLAT, []).append(path)
+    if not classes:
+        raise Failure(f"{folder} holds only what was cut out to be taught: name the folder of whole recordings.")
     return classes
 
 
@@ -224,6 +230,16 @@ def _notes(
         )
     if silent and silent.speech is None:
         yield f"no class of negatives has a name that begins with {SPEECH}: the target and the DET are of human speech"
+
+
+def _note_of_taught(classes: Mapping[str, Sequence[Path]], folder: Path | None) -> Iterator[str]:
+    taught = taught_sources(folder) if folder else ()
+    count = sum(path.stem in taught for paths in classes.values() for path in paths)
+    if count:
+        yield (
+            f"false accepts in {count} of the recordings without the word are taught beside them: "
+            "what learnt from those is flattered here"
+        )
 
 
 class _Progress:

@@ -14,6 +14,7 @@ import click
 
 from kws.cli.options import crew_of, crew_options
 from kws.errors import Misuse
+from kws.events import TAUGHT
 
 if TYPE_CHECKING:
     from kws.audition import Listener
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
     default=True,
     show_default=True,
     help="Misses and false accepts to listen to in report.html: leave them out of a page you pass on.",
+)
+@click.option(
+    "--mine",
+    "mining",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Lay the sound around each false accept in FOLDER/taught: kws new --negatives FOLDER learns it as not the "
+    "word, and measures no longer on the recordings it is from.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON instead of a table.")
 @click.option(
@@ -53,9 +62,9 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @crew_options
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
-    detector: str, positives: Path | None, negatives: Path | None, out: Path | None, sound: bool, as_json: bool,
-    target_fa: float, threshold: float | None, adapter: str | None, workers: int | None, engine: str,
-    address: str | None,
+    detector: str, positives: Path | None, negatives: Path | None, out: Path | None, sound: bool,
+    mining: Path | None, as_json: bool, target_fa: float, threshold: float | None, adapter: str | None,
+    workers: int | None, engine: str, address: str | None,
 ) -> None:  # fmt: skip
     """Measure DETECTOR (a shipped name or a .onnx file; with --adapter whatever that knows) on recordings.
 
@@ -66,20 +75,25 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     from kws.evaluate import measure
     from kws.excerpts import cut_excerpts
     from kws.plots import det_text, scores_text
+    from kws.stretch import mine
     from kws.timeline import encodable
     from kws.wording import lines
 
+    if mining and negatives is None:
+        raise Misuse("--mine cuts false accepts out of recordings without the word: name those with --negatives.")
     several = engine != "local" or (workers or 1) > 1
     if adapter and several:
         raise Misuse("the program of --adapter hears in one process: leave --engine and --workers out.")
     crew = crew_of(engine, address, workers)
     work = crew.work if several else None
     with _opened(detector, threshold, adapter) as listener:
-        if out:
-            _make(out)
+        _make(out, mining)
         report = measure(listener, positives, negatives, target_per_hour=target_fa, progress=True, work=work)
     if out:
         write_report(out, report, cut_excerpts(report, positives, negatives) if sound else None)
+    if mining and negatives:
+        count = len(set(mine(report, negatives, mining)))
+        click.echo(f"{mining / TAUGHT}: {count} false accepts to be learnt from", err=True)
     if as_json:
         click.echo(json.dumps(report.to_json(), allow_nan=False))
         return
@@ -102,13 +116,16 @@ def _opened(detector: str, threshold: float | None, adapter: str | None) -> Iter
         yield engine
 
 
-def _make(out: Path) -> None:
-    """Make the folder before the long work: one we may not write to, or a missing library, is noticed at once."""
-    import matplotlib.figure  # noqa: F401 - only whether it is there
-
+def _make(out: Path | None, mining: Path | None) -> None:
+    """Make the folders before the long work: one we may not write to, or a missing library, is noticed at once."""
     from kws.files import make_folder
 
-    make_folder(out)
+    if out:
+        import matplotlib.figure  # noqa: F401 - only whether it is there
+
+        make_folder(out)
+    if mining:
+        make_folder(mining)
 
 
 def write_report(out: Path, report: Report, excerpts: Excerpts | None) -> None:

@@ -6,47 +6,33 @@ S samples.
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kws.audio import RATE_HZ, Samples, read_audio, write_audio
+from kws.audio import read_audio
 from kws.decision import moving_mean
 from kws.detector import Detector, load
 from kws.errors import Failure
-from kws.events import TAUGHT
-from kws.files import make_folder
+from kws.stretch import AFTER_S, Stretch, around
 from kws.studio.words import Words
 from kws.wording import IN_WORDS
 
 MOST = 10
 """Misses and false accepts that are shown, of each."""
-_BEFORE_S, _AFTER_S = 1.6, 0.8
-"""Around a false accept, or a word that was missed."""
 _RUN_IN_S = 2.0
 """Heard before that, so that scores are those of a listener that has listened for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A miss or a false accept."""
+class Finding(Stretch):
+    """A miss or a false accept, and what is heard of it."""
 
     id: str
     title: str
     score: float
-    path: Path
-    """The recording in which it is."""
-    start_s: float
-    end_s: float
-
-    @property
-    def taught_as(self) -> str:
-        """The file in which its sound is taught: it names the recording, which is then measured on no longer."""
-        source = re.sub(r"^\d{4}_", "", self.path.stem)
-        return f"{source}@{round(1000 * self.start_s)}.flac"
 
 
 class Findings:
@@ -81,13 +67,13 @@ class Findings:
     def told(self, finding: Finding, detector: Detector) -> dict[str, Any]:
         """A finding for the page, its scores computed anew."""
         before = max(0.0, finding.start_s - _RUN_IN_S)
-        heard = _cut(finding.path, before, finding.end_s)
+        heard = replace(finding, start_s=before).read()
         scores = moving_mean(detector.scores(heard), detector.decision.smoothing)
         times = before + detector.first_score_s + detector.frame_seconds * np.arange(len(scores)) - finding.start_s
         shown = times >= 0
         return {
             "id": finding.id, "title": finding.title, "score": finding.score, "threshold": detector.threshold,
-            "seconds": finding.end_s - finding.start_s, "is_negative": self._taught(finding).is_file(),
+            "seconds": finding.end_s - finding.start_s, "is_negative": finding.taught_in(self._negatives).is_file(),
             "curve": {
                 "start": round(float(times[shown][0]), 4) if shown.any() else 0.0, "step": detector.frame_seconds,
                 "scores": [round(float(score), 4) for score in scores[shown]],
@@ -102,18 +88,13 @@ class Findings:
             for kind, found in (("misses", self.misses), ("accepts", self.accepts))
         }
 
-    def sound(self, finding: Finding) -> Samples:
-        """What is heard of it (S,)."""
-        return _cut(finding.path, finding.start_s, finding.end_s)
-
     def teach(self, finding: Finding) -> None:
         """Lay its sound with the negatives."""
-        path = self._taught(finding)
-        make_folder(path.parent)
-        write_audio(path, self.sound(finding))
+        finding.teach(self._negatives, read_audio(finding.path))
 
-    def _taught(self, finding: Finding) -> Path:
-        return self._words.place(self._name, "negatives") / TAUGHT / finding.taught_as
+    @property
+    def _negatives(self) -> Path:
+        return self._words.place(self._name, "negatives")
 
 
 def _missed(number: int, told: dict[str, Any], out: Path) -> Finding:
@@ -123,18 +104,14 @@ def _missed(number: int, told: dict[str, Any], out: Path) -> Finding:
     return Finding(
         id=f"misses-{number}", title=said or told["file"], score=told["best_score"],
         path=out / "trials" / "positives" / told["file"],
-        start_s=max(0.0, told["start"] - _AFTER_S), end_s=told["end"] + _AFTER_S,
+        start_s=max(0.0, told["start"] - AFTER_S), end_s=told["end"] + AFTER_S,
     )  # fmt: skip
 
 
 def _accepted(number: int, told: dict[str, Any], out: Path) -> Finding:
     kind = Path(told["file"]).parts[0]
+    start_s, end_s = around(told["time"])
     return Finding(
         id=f"accepts-{number}", title=f"{IN_WORDS.get(kind, kind)}, at {told['time']:.1f} s", score=told["score"],
-        path=out / "trials" / "negatives" / told["file"],
-        start_s=max(0.0, told["time"] - _BEFORE_S), end_s=told["time"] + _AFTER_S,
+        path=out / "trials" / "negatives" / told["file"], start_s=start_s, end_s=end_s,
     )  # fmt: skip
-
-
-def _cut(path: Path, start_s: float, end_s: float) -> Samples:
-    return read_audio(path)[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]

@@ -123,7 +123,7 @@ class WordDoor:
     async def excerpt(self, request: web.Request) -> web.Response:
         """The sound of one."""
         findings = Findings(self.words, request.match_info["name"])
-        samples = await asyncio.to_thread(findings.sound, findings.one(request.match_info["id"]))
+        samples = await asyncio.to_thread(findings.one(request.match_info["id"]).read)
         return web.Response(body=encoded(samples, ".flac"), content_type="audio/flac")
 
     async def teach(self, request: web.Request) -> web.Response:
