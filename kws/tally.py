@@ -7,7 +7,7 @@ S samples, K thresholds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -166,17 +166,14 @@ class Hearing:
     detector: Listener
     files: Sequence[File]
     tick: Tick | None = None
-    home: Path = field(default_factory=Path.cwd)
-    """Where paths begin that are no whole ones, wherever the job is done."""
 
     def __call__(self, number: int) -> Tally:
         """What the file adds to the report."""
         file = self.files[number]
-        place = self.home / file.path
         try:
-            samples = read_audio(place)
+            samples = read_audio(file.path)
         except Failure as failure:
-            return Skipped(reason=str(failure).replace(str(place), str(file.path)), is_there=place.exists())
+            return Skipped(reason=str(failure), is_there=file.path.exists())
         return file.heard_by(self.detector, samples, self.tick)
 
 

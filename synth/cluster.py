@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kws.errors import Failure, Misuse
@@ -55,7 +56,7 @@ class RayCrew:
             settings = {"num_cpus": 1, "max_restarts": _TRIES, "max_task_retries": _TRIES}
             threads = {"env_vars": dict.fromkeys(ONE_THREAD, "1")}
             actor = ray.remote(_Worker).options(**settings, runtime_env=threads)
-            crew = [actor.remote(kept) for _ in range(count)]
+            crew = [actor.remote(kept, Path.cwd()) for _ in range(count)]
             try:
                 yield from _done(ray, crew, iter(numbers))
             finally:
@@ -64,10 +65,12 @@ class RayCrew:
 
 
 class _Worker:
-    """The cluster's side of one worker."""
+    """The cluster's side of one worker, which works in the folder of who asked for it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, home: Path) -> None:
         self._job = job
+        with contextlib.suppress(OSError):  # a machine without that folder still finds whatever is named in full
+            os.chdir(home)
 
     def do(self, number: int) -> Any:
         """What the job gives for a number, or the Failure that it raised."""

@@ -167,11 +167,12 @@ def test_a_detector_is_measured_alike_here_and_on_a_cluster_and_after_a_kill(
 
 
 def test_the_command_line_has_a_cluster_hear_a_detector(
-    cluster: str, tiny_detector_path: Path, tmp_path: Path, draw: np.random.Generator
+    cluster: str, tiny_detector_path: Path, tmp_path: Path, draw: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     noise = (draw.uniform(0, 0.3, (3, 25)).repeat(1600, 1) * draw.normal(0, 1, (3, 40_000))).clip(-1, 1)
     folder_of(tmp_path / "no", **{f"speech__s{n}": samples for n, samples in enumerate(noise.astype(np.float32))})
-    asked = ["evaluate", str(tiny_detector_path), "--negatives", str(tmp_path / "no"), "--threshold", "0.3", "--json"]
+    asked = ["evaluate", str(tiny_detector_path), "--negatives", "no", "--threshold", "0.3", "--json"]
     here = CliRunner().invoke(verbs, asked)
     there = CliRunner().invoke(verbs, [*asked, "--engine", "ray", "--address", cluster, "--workers", "2"])
     assert (there.exit_code, there.stdout) == (0, here.stdout)
