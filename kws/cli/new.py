@@ -117,6 +117,7 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     from kws.cli.verdict import reached
     from kws.means import means_of
     from kws.release import release
+    from synth.crew import Processes
 
     stages.enter("bank")
     means, budget = means_of(order.device), stages.budget
@@ -140,7 +141,7 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     train_to_the_end(recipe, run, of_scenes(material, wanted.ranges, order.seed, workers - 1), validation, plan)
     stages.enter("export")
     release(run, detector)
-    verdict = reached(detector, material, order.out, plan)
+    verdict = reached(detector, material, order.out, plan, Processes(workers))
     return f"{verdict}\n\nhear it with: kws listen {detector}"
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kws.report import Heard, Positives, Report
     from synth.bank import Clip
     from synth.conditions import Noises
+    from synth.crew import Crew
     from synth.recorded import Recordings
     from synth.stage import Stage
     from synth.trials import Dataset
@@ -51,10 +52,15 @@ class Basis:
     """That say the word."""
     says: str = ""
     """What else is to be known of it, in whole sentences."""
+    hours: float = 0.0
+    """Recorded for it, or talk made before."""
 
 
-def reached(detector: Path, material: Material, out: Path, plan: Plan) -> str:
-    """Try a detector file; its report lies in OUT/report then, and what is given here in OUT/verdict.txt."""
+def reached(detector: Path, material: Material, out: Path, plan: Plan, crew: Crew) -> str:
+    """Try a detector file; its report lies in OUT/report then, and what is given here in OUT/verdict.txt.
+
+    The crew hears what lasts for hours.
+    """
     from kws.cli.evaluate import write_report
     from kws.detector import load
     from kws.evaluate import measure
@@ -70,6 +76,7 @@ def reached(detector: Path, material: Material, out: Path, plan: Plan) -> str:
     report = measure(
         listener, positives, negatives, target_per_hour=plan.target_per_hour,
         progress=lambda seconds: plan.stages.bar("verdict", seconds, " s of sound"),
+        work=crew.work if basis.hours >= ENOUGH_H and crew.workers > 1 else None,
     )  # fmt: skip
     make_folder(out / "report")
     write_report(out / "report", report, cut_excerpts(report, positives, negatives))
@@ -107,13 +114,13 @@ def _planned(material: Material, folder: Path, effort: Effort) -> tuple[Basis, l
     try:
         stage = material.stage(Ranges(), "test")
     except Failure:  # no test voice says it
-        return Basis(voices=0, says="No voice is left here that it was not made with."), []
+        return Basis(voices=0, says="No voice is left here that it was not made with.", hours=sum(hours.values())), []
     voices, datasets = _said(stage, folder, held_out, effort)
     few = hours[_PEOPLE] < ENOUGH_H and not hours[_MADE]
     if few and (talk := _talk(material, folder / "negatives" / _MADE, effort.scenes)):
         says.append(talk[0])
         datasets.append(talk[1])
-    return Basis(voices=voices, says=" ".join(says)), datasets
+    return Basis(voices=voices, says=" ".join(says), hours=sum(hours.values())), datasets
 
 
 def _talk_told(material: Material, hours: Mapping[str, float]) -> str:
