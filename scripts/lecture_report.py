@@ -58,7 +58,19 @@ def _spread(lines: Sequence[Line]) -> str:
     """Mean misses in percent, and the least and the most."""
     shares = [100 * line["mean_frr"] for line in lines]
     several = f" ({min(shares):.1f}-{max(shares):.1f})" if len(shares) > 1 else ""
-    return f"{np.mean(shares):.1f}{several}"
+    return f"{100 * _mean(lines):.1f}{several}"
+
+
+def _mean(lines: Sequence[Line]) -> float:
+    """Share missed."""
+    return float(np.mean([line["mean_frr"] for line in lines]))
+
+
+def _first_as_good(ordered: Sequence[tuple[Any, list[Line]]]) -> str:
+    """Of groups in order, the first whose mean lies within the seeds of the last."""
+    most = max(line["mean_frr"] for line in ordered[-1][1])
+    (each,) = next(key for key, some in ordered if _mean(some) <= most)
+    return str(each or "all")
 
 
 def _setup(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
@@ -85,10 +97,12 @@ def _setup(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     if len(groups) == 2:
         (theirs, *_), (ours, *_) = groups.values()
         yield ""
+        their_s, our_s = (np.mean([line["training_cpu_s"] for line in some]) for some in groups.values())
+        misses, our_misses = (_mean(some) for some in groups.values())
         yield (
-            f"Ours listens with {theirs['work_per_s'] / ours['work_per_s']:.0f} times fewer multiplications and was "
-            f"trained in {theirs['training_cpu_s'] / ours['training_cpu_s']:.1f} times less processor time, for as "
-            "many steps of as many clips."
+            f"For as many steps of as many clips ours was trained in {their_s / our_s:.1f} times less processor time; "
+            f"it listens with {theirs['work_per_s'] / ours['work_per_s']:.0f} times fewer multiplications, and misses "
+            f"{'fewer' if our_misses < misses else 'more'}. The lecture's has one seed."
         )
 
 
@@ -110,7 +124,22 @@ def _labels(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
         yield f"| {what} | {' | '.join(_spread(curve[size]) if size in curve else '-' for size in sizes)} |"
     _draw(folder / "labels.png", curves, "training clips")
     yield ""
+    yield from (_how_much_more(LABELS["run"], other, curves) for other in (LABELS["step"], LABELS["clip"]))
+    yield ""
     yield "![Misses over training clips](labels.png)"
+
+
+def _how_much_more(first: str, second: str, curves: dict[str, dict[int, list[Line]]]) -> str:
+    """How many times the clips the second way to label needs to miss no more than the first."""
+    most = max(curves[second])
+    misses = _mean(curves[second][most])
+    enough = [clips for clips, some in sorted(curves[first].items()) if _mean(some) <= misses]
+    if not enough:
+        return f"With {most:,} clips {second} misses fewer than {first} with any number of them here."
+    return (
+        f"With {most:,} clips {second} misses no fewer than {first} with {enough[0]:,}: "
+        f"it needs {most / enough[0]:.0f} times the clips or more."
+    )
 
 
 def _first(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
@@ -137,7 +166,18 @@ def _first(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     misses.set(xlabel="step", ylabel="missed, %", ylim=(0, 101))
     figure.savefig(folder / "first.png", dpi=110)
     yield ""
+    yield from _what_helped(_grouped(lines, "name"))
+    yield ""
     yield "![Learning curves](first.png)"
+
+
+def _what_helped(groups: dict[tuple[Any, ...], list[Line]]) -> Iterator[str]:
+    """Which changes lie outside what chance does to the first network."""
+    if ("the first network",) not in groups:
+        return
+    least = min(line["mean_frr"] for line in groups["the first network",])
+    helped = [name for (name,), some in groups.items() if max(line["mean_frr"] for line in some) < least]
+    yield f"Better with every seed than the first network with its best: {', '.join(helped) or 'none'}."
 
 
 def _variety(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
@@ -155,6 +195,8 @@ def _variety(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     _draw(folder / "variety.png", {"the same number of clips": {each or most: some for (each,), some in ordered}},
           "distinct positives")  # fmt: skip
     yield ""
+    yield f"As good as all, within the spread of their seeds: from {_first_as_good(ordered)} on."
+    yield ""
     yield "![Misses over distinct recordings](variety.png)"
 
 
@@ -166,8 +208,14 @@ def _input(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield ""
     yield "| input | missed, % | million multiplications a second |"
     yield "|---|---|---|"
-    for (name,), some in _grouped(lines, "name").items():
+    groups = _grouped(lines, "name")
+    for (name,), some in groups.items():
         yield f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} |"
+    best = min(groups.values(), key=_mean)
+    as_good = [pair for pair in groups.items() if _mean(pair[1]) <= max(line["mean_frr"] for line in best)]
+    (cheapest,), some = min(as_good, key=lambda pair: (pair[1][0]["work_per_s"], pair[0][0]))
+    yield ""
+    yield f"The cheapest whose mean lies within the seeds of the best ({best[0]['name']}): {cheapest}."
 
 
 def _errors(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:

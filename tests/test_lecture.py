@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from lecture import COURSE_DESIGN, SMALL_DESIGN, Design, LectureNet, labelled, loss_of
+from lecture_report import write_report
 from lecture_scenes import CLIP_S, COARSER, COURSE, OURS, RUN_S, Front, Scenes
 from test_scripts import run
 
@@ -84,3 +85,47 @@ def test_a_quick_part_is_measured_once_and_reported(tmp_path: Path) -> None:
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| the lecture's |" in report
     assert "quick run" in report
+
+
+def lines(part: str, key: str, found: dict[object, list[float]], **more: object) -> list[dict[str, object]]:
+    """Results of a part, a group for each value of a key, a seed for each share missed."""
+    common = {"part": part, "name": "x", "words": 200, "hours": 5, "work_per_s": 1e6, "clips": 1000, "labels": "run"}
+    return [common | more | {key: value, "mean_frr": share} for value, shares in found.items() for share in shares]
+
+
+def test_the_report_says_how_many_times_the_clips_other_labels_need(tmp_path: Path) -> None:
+    found = [
+        line
+        for kind, misses in {"run": [0.9, 0.3, 0.1], "step": [1.0, 0.9, 0.3], "clip": [1.0, 0.9, 0.05]}.items()
+        for line in lines(
+            "labels", "clips", {100 * 10**power: [share] for power, share in enumerate(misses)}, labels=kind
+        )
+    ]
+    write_report(tmp_path, found, quick=False)
+    told = (tmp_path / "report.md").read_text()
+    assert "With 10,000 clips ones for one step misses no fewer than ones for 0.36 s with 1,000: it needs 10" in told
+    assert "one label a clip misses fewer than ones for 0.36 s with any number of them here" in told
+
+
+def test_the_report_says_where_variety_saturates_and_which_input_is_cheapest(tmp_path: Path) -> None:
+    few = lines("variety", "each", {5: [0.9, 0.8], 80: [0.3, 0.25], 320: [0.2, 0.4], None: [0.2, 0.31]})
+    rates = {
+        "8 kHz": ([0.3, 0.2], 3e6),
+        "4 kHz": ([0.5], 2e6),
+        "16 kHz": ([0.2, 0.26], 4e6),
+        "24 kHz": ([0.2, 0.3], 5e6),
+    }
+    inputs = [line for name, (misses, work) in rates.items()
+              for line in lines("input", "name", {name: misses}, work_per_s=work)]  # fmt: skip
+    write_report(tmp_path, [*few, *inputs], quick=False)
+    told = (tmp_path / "report.md").read_text()
+    assert "within the spread of their seeds: from 80 on" in told
+    assert "within the seeds of the best (16 kHz): 8 kHz." in told
+
+
+def test_the_report_names_the_changes_that_helped_with_every_seed(tmp_path: Path) -> None:
+    curve = [{"step": 75, "loss": 0.3, "mean_frr": 1.0}]
+    found = {"the first network": [0.99, 0.9], "batch norm": [0.95, 0.5], "all of them": [0.5, 0.6]}
+    write_report(tmp_path, lines("first", "name", found, curve=curve, training_cpu_s=60.0), quick=False)
+    told = (tmp_path / "report.md").read_text()
+    assert "Better with every seed than the first network with its best: all of them." in told
