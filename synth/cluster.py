@@ -32,7 +32,11 @@ class RayCrew:
     address: str | None = None
     """As `ray start --head` prints it, or "auto" for the one that runs here."""
     count: int | None = None
-    """Workers; None for as many as the cluster has processors."""
+    """Workers, though never more than the cluster has room for; None for as many as that."""
+    each: int = 1
+    """Processors of a worker, all on one machine."""
+    in_hand: int = IN_HAND
+    """See `synth.crew.Processes`."""
 
     def __post_init__(self) -> None:
         if self.count is not None and self.count < 1:
@@ -44,7 +48,7 @@ class RayCrew:
         if self.count is not None:
             return self.count
         with _joined(self) as ray:
-            return max(1, int(ray.cluster_resources().get("CPU", 1)))
+            return _room(ray, self.each)
 
     def work(
         self, job: Job, numbers: Sequence[int], *, held: int | None = None
@@ -52,13 +56,13 @@ class RayCrew:
         """See `synth.crew.Crew`; a lock that is held stays with this process. Raises Failure if Ray cannot be had."""
         with _joined(self) as ray:
             kept = ray.put(job)
-            count = min(self.workers, len(numbers))
-            settings = {"num_cpus": 1, "max_restarts": _TRIES, "max_task_retries": _TRIES}
+            count = min(self.count or len(numbers), len(numbers), _room(ray, self.each))
+            settings = {"num_cpus": self.each, "max_restarts": _TRIES, "max_task_retries": _TRIES}
             threads = {"env_vars": dict.fromkeys(ONE_THREAD, "1")}
             actor = ray.remote(_Worker).options(**settings, runtime_env=threads)
             crew = [actor.remote(kept, Path.cwd()) for _ in range(count)]
             try:
-                yield from _done(ray, crew, iter(numbers))
+                yield from _done(ray, crew, iter(numbers), self.in_hand)
             finally:
                 for worker in crew:
                     ray.kill(worker)
@@ -80,7 +84,18 @@ class _Worker:
             return failure
 
 
-def _done(ray: Any, crew: Sequence[Any], waiting: Iterator[int]) -> Iterator[tuple[int, Any]]:
+def _room(ray: Any, each: int) -> int:
+    """How many workers of so many processors the cluster's machines take. Raises Failure if none does."""
+    machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    if not (room := sum(processors // each for processors in machines)):
+        raise Failure(
+            f"the processors that a worker needs, {each}, are on no machine of the cluster; the largest has "
+            f"{max(machines, default=0)}: add a larger one, or ask for fewer."
+        )
+    return room
+
+
+def _done(ray: Any, crew: Sequence[Any], waiting: Iterator[int], count_in_hand: int) -> Iterator[tuple[int, Any]]:
     """Numbers and what came of them, each worker with a few in hand."""
     in_hand: dict[Any, tuple[int, Any]] = {}
 
@@ -89,7 +104,7 @@ def _done(ray: Any, crew: Sequence[Any], waiting: Iterator[int]) -> Iterator[tup
         if number is not None:
             in_hand[worker.do.remote(number)] = number, worker
 
-    for _ in range(IN_HAND):
+    for _ in range(count_in_hand):
         for worker in crew:
             take_next(worker)
     while in_hand:
@@ -128,7 +143,9 @@ def _joined(crew: RayCrew) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    alone: dict[str, Any] = {} if crew.address else {"num_cpus": crew.count, "include_dashboard": False}
+    alone: dict[str, Any] = (
+        {} if crew.address else {"num_cpus": crew.count and crew.count * crew.each, "include_dashboard": False}
+    )
     try:
         _knock(crew.address)
         ray.init(address=crew.address or "local", log_to_driver=False, logging_level=logging.ERROR, **alone)

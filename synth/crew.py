@@ -27,7 +27,7 @@ ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "PRA_NUM_THREADS",
 )  # fmt: skip
 IN_HAND = 2
-"""Numbers a worker holds at a time, so that it need not wait for the next."""
+"""Numbers a worker usually holds at a time, so that it need not wait for the next."""
 _PATIENCE_S = 5.0
 
 
@@ -54,6 +54,8 @@ class Processes:
     """Worker processes of this machine. Raises Misuse for none."""
 
     workers: int = 2
+    in_hand: int = IN_HAND
+    """Numbers that a worker holds at a time; 1 where each takes minutes, so that none waits for a busy one."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -71,7 +73,7 @@ class Processes:
             for worker in crew:
                 worker.learn(packed)
             del packed
-            for _ in range(IN_HAND):
+            for _ in range(self.in_hand):
                 for worker in crew:
                     worker.take_next(waiting)
             while busy := {worker.pipe: worker for worker in crew if worker.in_hand}:
