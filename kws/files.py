@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,32 @@ def append_line(path: Path, line: str) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a file that `append_line` wrote, a line each; none if it is not there."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+@contextlib.contextmanager
+def alone(lock: Path, told: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold a lock file inside `with`, once whoever holds it has let go or ended; `told` is called if it must wait.
+
+    Its folder is made. Where the system or the disk knows no locks, there is none.
+    """
+    make_folder(lock.parent)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    try:
+        file = lock.open("ab")
+    except OSError as error:
+        raise cannot_write(lock, error) from error
+    with file:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                told()
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def aside_of(path: Path) -> Path:

@@ -12,6 +12,7 @@ from kws.audio import duration_s
 from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
 from kws.events import taught_sources
+from kws.files import alone, cache_folder
 
 if TYPE_CHECKING:
     from synth.bank import Bank, Clip
@@ -178,7 +179,6 @@ def _recorded(wanted: Wanted, *, hold_out: bool) -> dict[Split, Recordings]:
 
 def _made_talk(wanted: Wanted, crew: Crew, stages: Stages, *, hold_out: bool) -> dict[Split, Recordings]:
     """Made talk by split, spoken now unless the cache holds it; a stop loses no reel. Nothing without an engine."""
-    from kws.files import cache_folder
     from synth.corpus import Corpus, Spoken
     from synth.made_talk import SayReel, TalkCache, reels
     from synth.recorded import Recordings
@@ -250,30 +250,38 @@ def _says(bank: Bank, wanted: Wanted) -> bool:
 
 def speak_bank(wanted: Wanted, crew: Crew, stages: Stages | None = None) -> Path:
     """The folder of the word's bank, spoken now unless the cache holds it; a stop loses nothing."""
-    from kws.files import cache_folder
     from synth.bank import INDEX
-    from synth.casting import Studio, bank_name, build_bank
-    from synth.espeak import Espeak
+    from synth.casting import bank_name
 
     engines, briefs = open_engines(wanted), [brief_of(replace(wanted, draft=False)), brief_of(wanted)]
     for brief in briefs:
         folder = cache_folder() / "banks" / bank_name(brief, engines)
         if (folder / INDEX).is_file():
             return folder
+    with alone(folder / ".lock", lambda: click.echo(f"waiting for another kws that speaks {wanted.word!r}", err=True)):
+        if not (folder / INDEX).is_file():  # that other has
+            _speak(folder, brief, engines, crew, stages or Stages())
+    return folder
+
+
+def _speak(folder: Path, brief: Brief, engines: list[Engine], crew: Crew, stages: Stages) -> None:
+    """Speak a bank, and show how far it is."""
+    from synth.casting import Studio, build_bank
+    from synth.espeak import Espeak
+
     doing, bar = "", None
     studio = Studio(engines=engines, transcribe=Espeak().phonemes, crew=crew)
     for progress in build_bank(folder, brief, studio):
         if doing != progress.doing:
             if bar is not None:
                 bar.close()
-            doing, bar = progress.doing, (stages or Stages()).bar("bank", progress.total, "utterance")
+            doing, bar = progress.doing, stages.bar("bank", progress.total, "utterance")
             bar.set_postfix_str(doing)
         assert bar is not None
         bar.update(progress.done - bar.n)
     if bar is not None:
         bar.close()
-    click.echo(f"the bank of {wanted.word!r} lies in {folder}", err=True)
-    return folder
+    click.echo(f"the bank of {brief.word!r} lies in {folder}", err=True)
 
 
 def brief_of(wanted: Wanted) -> Brief:
