@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kws.augment import Variety
 from kws.config import FrontEnd, Shape
+from kws.errors import Misuse
 from kws.targets import Window
+
+Setting = bool | int | float
+
+FITTED = frozenset({"steps", "warm_up", "average", "validate_every", "spares"})
+"""Fields that a budget of minutes finds itself."""
+SETTABLE = {
+    "steps": (1, math.inf), "batch": (1, math.inf), "crop_s": (1, math.inf), "learning_rate": (0, math.inf),
+    "weight_decay": (0, math.inf), "warm_up": (1, math.inf), "most_lag_s": (0, math.inf),
+    "negative_weight": (0, math.inf), "average": (0, 1), "dropout": (0, 1), "carried": (0, 1),
+    "validate_every": (1, math.inf), "spares": (0, math.inf), "trunk": (0, 1),
+}  # fmt: skip
+"""Fields that a user may set, and between which values. Seed and target are asked for by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +71,27 @@ class Source:
     language: str = "en-us"
     licences: tuple[str, ...] = ()
     """One sentence for each source of sound."""
+
+
+def read_settings(told: Iterable[str]) -> dict[str, tuple[Setting, ...]]:
+    """The fields and values that NAME=VALUE[,VALUE…] name, in the order of the names. Raises Misuse."""
+    read: dict[str, list[Setting]] = {}
+    for text in told:
+        name, equals, values = text.partition("=")
+        if name not in SETTABLE or not equals:
+            raise Misuse(f"--set {text} sets nothing: say NAME=VALUE, where NAME is {', '.join(SETTABLE)}.")
+        read.setdefault(name, []).extend(_setting(name, value) for value in values.split(","))
+    return {name: tuple(dict.fromkeys(read[name])) for name in sorted(read)}
+
+
+def _setting(name: str, text: str) -> Setting:
+    kind, (least, most) = type(getattr(Recipe, name)), SETTABLE[name]
+    try:
+        value: Setting = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        value = math.nan
+    if not (math.isfinite(value) and least <= value <= most):
+        upwards = f"{least} upwards" if most == math.inf else f"{least} to {most}"
+        wanted = {bool: "true or false", int: f"a whole number from {upwards}", float: f"a number from {upwards}"}
+        raise Misuse(f"--set {name}={text}: {name} is {wanted[kind]}.")
+    return value

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+LOG = "log.jsonl"
+"""In a run's folder: what each validation found, a line of JSON each."""
+
 
 class Record(Protocol):
     """Is told figures as a run goes."""

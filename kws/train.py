@@ -39,13 +39,13 @@ from kws.loss import max_pooling_loss
 from kws.means import Means
 from kws.model import Net
 from kws.ranks import Ranks
-from kws.recipe import Recipe, Source
-from kws.records import Record
+from kws.recipe import FITTED, Recipe, Source
+from kws.records import LOG, Record
 from kws.targets import heeded, regions
 from kws.trunk import packed, read_trunk
 from kws.validation import Hearing, Score, Validation
 
-CHECKPOINT, AVERAGE, LOG = "checkpoint.pt", "average.pt", "log.jsonl"
+CHECKPOINT, AVERAGE = "checkpoint.pt", "average.pt"
 _RATES = (0.5, 1.0, 2.0, 4.0)
 """False accepts per hour whose thresholds are averaged."""
 _TELL_EVERY = 20
@@ -342,7 +342,7 @@ def begun(folder: Path, recipe: Recipe) -> Recipe | None:
     if not (folder / CHECKPOINT).is_file():
         return None
     theirs = _unpacked(folder / CHECKPOINT)["recipe"]
-    fitted = {"steps", "warm_up", "average", "validate_every", "spares"} & theirs.keys()  # an older run lacks some
+    fitted = FITTED & theirs.keys()  # an older run lacks some
     return replace(recipe, shape=Shape.from_json(theirs["shape"]), **{name: theirs[name] for name in fitted})
 
 

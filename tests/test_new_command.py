@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +20,9 @@ from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.cli import main, verdict
 from kws.cli.runs import recipe_of, recorded_talk, scene_validation
 from kws.cli.scenes import Material, Wanted, open_material, speak_bank
+from kws.recipe import Recipe
 from kws.trunk import read_trunk
-from synth.bank import Bank, read_bank
+from synth.bank import INDEX, Bank, read_bank
 from synth.casting import Brief
 from synth.conditions import CONDITIONS
 from synth.corpus import open_corpus
@@ -77,7 +81,8 @@ def test_one_command_makes_a_detector_of_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("kws.cli.verdict.reached", REACHED)
-    assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0
+    asked = ["magic lantern", "--set", "steps=2", "--set", "dropout=0.2", "--cpus", 1]
+    assert kws_new(monkeypatch, *asked) == 0
     said = capsys.readouterr()
     assert said.out.startswith("'magic lantern' is ")
     assert (tmp_path / "magic_lantern" / "verdict.txt").read_text().rstrip() in said.out
@@ -94,8 +99,9 @@ def test_one_command_makes_a_detector_of_a_word(
     assert detector.word == "magic lantern"
     assert detector.metadata["licences"] == ["tone: ours", *read_trunk().licences]
     assert detector.metadata["language"] == "en-us"
+    assert [detector.metadata["recipe"][name] for name in ("steps", "dropout")] == [2, 0.2]
     monkeypatch.setattr("kws.cli.verdict.reached", lambda *_: "the verdict")
-    assert kws_new(monkeypatch, "magic lantern", "--steps", 2) == 0, "done again, it finds everything done"
+    assert kws_new(monkeypatch, *asked) == 0, "done again, it finds everything done"
     again = capsys.readouterr().err
     assert not any(stage in again for stage in ("1/6", "2/6", "3/6", "4/6"))
 
@@ -261,6 +267,54 @@ def test_a_budget_finds_the_steps_and_a_begun_run_keeps_them(
     said = capsys.readouterr()
     assert "going on from step 2 of 2" in said.err
     assert "the verdict" in said.out
+
+
+def test_the_recipe_is_changed_by_what_is_set_and_no_more_processors_are_used_than_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("kws.cli.new._make", lambda _, order, __: asked.append(order))
+    assert kws_new(monkeypatch, "lantern", "--set", "trunk=false", "--set", "batch=20", "--cpus", 3) == 0
+    assert recipe_of(1, 0.5, 7, asked[0].settings) == Recipe(steps=7, trunk=False, batch=20)
+    assert asked[0].cpus == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "dropout=0.1,0.2"], "try them all with kws sweep"),
+        (["--set", "steps=2", "--steps", 2], "name the same"),
+        (["--set", "spares=0", "--budget", 3], "--budget finds spares itself"),
+        (["--set", "depth=2"], "where NAME is steps, batch,"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told_before_anything_is_made(
+    options: list[object], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert kws_new(monkeypatch, "lantern", *options) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "lantern").exists()
+
+
+def test_a_bank_that_another_kws_spoke_meanwhile_is_not_spoken_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = speak_bank(Wanted(word="lantern"), Processes(1))
+    index = (folder / INDEX).read_bytes()
+    (folder / INDEX).unlink()
+
+    @contextlib.contextmanager
+    def waits(lock: Path, told: Callable[[], object]) -> Iterator[None]:
+        assert lock.parent == folder
+        told()
+        (folder / INDEX).write_bytes(index)
+        yield
+
+    monkeypatch.setattr("kws.cli.scenes.alone", waits)
+    monkeypatch.setattr("synth.casting.build_bank", None)
+    assert speak_bank(Wanted(word="lantern"), Processes(1)) == folder
+    assert "waiting for another kws that speaks 'lantern'" in capsys.readouterr().err
 
 
 def test_steps_and_a_budget_exclude_each_other(

@@ -26,9 +26,10 @@ from kws.errors import Failure, Misuse
 from kws.events import MANIFEST, Event, Recording, to_line
 from kws.examples import Examples, FeatureClips
 from kws.recipe import Recipe, Source
+from kws.records import LOG
 from kws.release import release
 from kws.targets import heeded
-from kws.train import AVERAGE, CHECKPOINT, LOG, Training, begun, load_average
+from kws.train import AVERAGE, CHECKPOINT, Training, begun, load_average
 from kws.validation import Utterance, Validation
 from synth.bank import write_bank
 from synth.devices import NEUTRAL

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.options import crew_of, crew_options, run_options, scene_options, usual_workers
+from kws.cli.options import (
+    budget_option,
+    crew_of,
+    crew_options,
+    run_options,
+    scene_options,
+    seed_option,
+    settings_of,
+    usual_workers,
+)
 from kws.cli.scenes import Wanted, open_material
 from kws.cli.stages import Budget, Stages, stoppable
 from kws.errors import Misuse
@@ -20,6 +29,7 @@ from kws.ranks import started
 if TYPE_CHECKING:
     from kws.audio import Samples
     from kws.means import Named
+    from kws.recipe import Setting
     from kws.validation import Validation
     from synth.crew import Crew
 
@@ -39,22 +49,23 @@ _STAGES = ("bank", "validation", "scenes", "training", "export", "verdict")
 @click.option("--doctor", is_flag=True, help="Only tell how good a phrase this is, and which close ones are better.")
 @click.option("--listen", is_flag=True, help="First hear how the word will be said, and go on only if it is right.")
 @run_options
-@crew_options
+@seed_option
 @click.option(
-    "--budget",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="MINUTES",
-    help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  "
-    "[default: as long as the recipe takes]",
-)
+    "--set", "sets", multiple=True, metavar="NAME=VALUE",
+    help="Change the recipe: learning_rate=0.004, trunk=false …; may be repeated, and a "
+    "wrong name lists the right ones.",
+)  # fmt: skip
+@crew_options
+@click.option("--cpus", type=click.IntRange(min=1), metavar="N", help="Processors to use, at most.  [default: all]")
+@budget_option
 @click.option(
     "--progress", type=click.Choice(["bar", "json"]), default="bar", show_default=True,
     help="How far it is: a bar, or lines of JSON on standard error for programs.",
 )  # fmt: skip
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     word: str, out: Path | None, doctor: bool, listen: bool, validation_folder: Path | None, steps: int | None,
-    target_fa: float, seed: int, device: Named, tensorboard: bool, budget: float | None, progress: str, engine: str,
-    address: str | None, **scenes: Any,
+    target_fa: float, device: Named, tensorboard: bool, seed: int, sets: tuple[str, ...], engine: str,
+    address: str | None, cpus: int | None, budget: float | None, progress: str, **scenes: Any,
 ) -> None:  # fmt: skip
     """Make a detector of WORD out of its text: speak it, train on scenes of it, write FOLDER/WORD.onnx.
 
@@ -63,11 +74,13 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     """
     from kws.cli.phrase import before_start, diagnosed
 
-    if budget and steps:
-        raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
+    settings = settings_of(sets, steps, budget)
+    if several := [name for name, values in settings.items() if len(values) > 1]:
+        raise Misuse(f"--set names several values of {several[0]}: name one, or try them all with kws sweep.")
     if started() > 1:
         raise Misuse("kws new is one process: torchrun -m kws train is what several can do.")
-    crew = crew_of(engine, address, None)
+    cpus = cpus and min(cpus, os.cpu_count() or 1)
+    crew = crew_of(engine, address, usual_workers(cpus) if engine == "local" else None)
     wanted = Wanted(word=word, draft=budget is not None and budget < _DRAFT_MINUTES, **scenes)
     if doctor:
         click.echo(diagnosed(wanted))
@@ -77,8 +90,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     if listen:
         _let_hear(wanted, out / "samples")
     order = _Order(
-        out=out, steps=steps, target_fa=target_fa, seed=seed, validation=validation_folder, device=device,
-        tensorboard=tensorboard, crew=crew,
+        out=out, steps=steps, target_fa=target_fa, seed=seed, settings={name: one for name, (one,) in settings.items()},
+        validation=validation_folder, device=device, tensorboard=tensorboard, crew=crew, cpus=cpus,
     )  # fmt: skip
     timed = Budget(minutes=budget) if budget else None
     stages = Stages(names=_STAGES, budget=timed, as_json=progress == "json")
@@ -95,11 +108,15 @@ class _Order:
     steps: int | None
     target_fa: float
     seed: int
+    settings: Mapping[str, Setting]
+    """Of the recipe."""
     validation: Path | None
     device: Named
     tensorboard: bool
     crew: Crew
     """Who speaks the word, and talk."""
+    cpus: int | None
+    """Processors that may be used; None for all."""
 
 
 def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
@@ -120,16 +137,17 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     from synth.crew import Processes
 
     stages.enter("bank")
+    _hold_to(order.cpus)
     means, budget = means_of(order.device), stages.budget
-    workers = (os.cpu_count() or 1) if means.is_gpu else usual_workers()
+    workers = (order.cpus or os.cpu_count() or 1) if means.is_gpu else usual_workers(order.cpus)
     material = open_material(wanted, order.crew, hold_out=order.validation is None, make_talk=True, stages=stages)
     if budget:
         budget.begin()
     plan = Plan(
         effort=effort(budget.minutes if budget else None), stages=stages, target_per_hour=order.target_fa,
-        tensorboard=order.tensorboard, means=means,
+        tensorboard=order.tensorboard, means=means, cpus=order.cpus,
     )  # fmt: skip
-    recipe = recipe_of(order.seed, order.target_fa, order.steps)
+    recipe = recipe_of(order.seed, order.target_fa, order.steps, order.settings)
 
     def validation() -> Validation:
         if order.validation and (order.validation / "positives").is_dir():
@@ -143,6 +161,14 @@ def _make(wanted: Wanted, order: _Order, stages: Stages) -> str:
     release(run, detector)
     verdict = reached(detector, material, order.out, plan, Processes(workers))
     return f"{verdict}\n\nhear it with: kws listen {detector}"
+
+
+def _hold_to(cpus: int | None) -> None:
+    """Have torch use so many threads, whatever the environment says."""
+    if cpus:
+        import torch
+
+        torch.set_num_threads(cpus)
 
 
 def _let_hear(wanted: Wanted, folder: Path) -> None:

@@ -1,9 +1,9 @@
-"""Options that `kws generate`, `kws train`, `kws evaluate` and `kws new` share."""
+"""Options that `kws generate`, `kws train`, `kws evaluate`, `kws new` and `kws sweep` share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ from kws.cli.scenes import ENGLISH
 from kws.errors import Misuse
 
 if TYPE_CHECKING:
+    from kws.recipe import Setting
     from synth.crew import Crew
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,12 +62,18 @@ _RUN_OPTIONS = (
         "--target-fa", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
         help="False accepts an hour that the threshold is calibrated for.",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True),
     click.option(
         "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
         help="What learns: an NVIDIA GPU where torch finds one, or the processor.",
     ),
     click.option("--tensorboard", is_flag=True, help="Event files for TensorBoard too, in the run's folder."),
+)  # fmt: skip
+
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+budget_option = click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES",
+    help="Make do with so many once the word is spoken; 3 give a draft, of a word spoken less often.  "
+    "[default: as long as the recipe takes]",
 )  # fmt: skip
 
 
@@ -87,24 +94,56 @@ def crew_options(command: Command) -> Command:
     return _with(_CREW_OPTIONS, command)
 
 
-def usual_workers() -> int:
-    """Processes of this machine, unless another number is asked for."""
-    return min(2, os.cpu_count() or 1)
+def usual_workers(cpus: int | None = None) -> int:
+    """Processes of this machine, unless another number is asked for; `cpus`: processors that may be used."""
+    return min(2, cpus or os.cpu_count() or 1)
 
 
-def crew_of(engine: str, address: str | None, workers: int | None) -> Crew:
-    """Who does the work. Raises Misuse if an address is named and no cluster asked for."""
+def settings_of(sets: Sequence[str], steps: int | None, budget: float | None) -> dict[str, tuple[Setting, ...]]:
+    """The values that each --set names. Raises Misuse if they make no sense, or not beside --steps and --budget."""
+    if budget and steps:
+        raise Misuse("--budget finds the number of steps itself: leave --steps or --budget out.")
+    if not sets:
+        return {}
+    from kws.recipe import FITTED, read_settings
+
+    settings = read_settings(sets)
+    if budget and (fitted := FITTED & settings.keys()):
+        raise Misuse(f"--budget finds {min(fitted)} itself: leave --set {min(fitted)} or --budget out.")
+    if steps and "steps" in settings:
+        raise Misuse("--steps and --set steps=… name the same: leave one of them out.")
+    return settings
+
+
+def passed_on(values: Mapping[str, Any], command: click.Command) -> tuple[str, ...]:
+    """The words of a command line by which another command gets these values of its options, wherever it runs."""
+    words: list[str] = []
+    for option in command.params:
+        value = values.get(option.name or "")
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None and each is not False:
+                told = each.absolute() if isinstance(each, Path) else each
+                words += [option.opts[0]] if each is True else [option.opts[0], str(told)]
+    return tuple(words)
+
+
+def crew_of(engine: str, address: str | None, workers: int | None, *, each: int | None = None) -> Crew:
+    """Who does the work; `each`: processors of a worker that is minutes over one thing.
+
+    Raises Misuse if an address is named and no cluster asked for.
+    """
+    from synth.crew import IN_HAND, Processes
+
+    in_hand = 1 if each else IN_HAND
     if engine == "local":
-        from synth.crew import Processes
-
         if address:
             raise Misuse("--address names a Ray cluster: add --engine ray, or leave --address out.")
-        return Processes(workers or usual_workers())
+        return Processes(workers or usual_workers(), in_hand)
     import ray  # noqa: F401 - whether it is there is told before anything is written
 
     from synth.cluster import RayCrew
 
-    return RayCrew(address, workers)
+    return RayCrew(address, workers, each or 1, in_hand)
 
 
 def scene_options(command: Command) -> Command:

@@ -6,10 +6,10 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,7 +27,7 @@ from kws.ranks import Ranks
 if TYPE_CHECKING:
     from kws.cli.scenes import Material
     from kws.examples import Examples
-    from kws.recipe import Recipe
+    from kws.recipe import Recipe, Setting
     from kws.train import Training
     from kws.validation import Validation
     from synth.bank import Bank, Clip
@@ -56,12 +56,14 @@ _POOL_SHARE = 0.35
 """Share of a budget after which what scenes there are must do."""
 
 
-def recipe_of(seed: int, target_per_hour: float, steps: int | None) -> Recipe:
-    """The usual recipe, for another number of steps if one is named."""
+def recipe_of(
+    seed: int, target_per_hour: float, steps: int | None, settings: Mapping[str, Setting] | None = None
+) -> Recipe:
+    """The usual recipe, for another number of steps if one is named, and with what else is set."""
     from kws.recipe import Recipe
 
-    recipe = Recipe(seed=seed, target_per_hour=target_per_hour)
-    return replace(recipe, steps=steps) if steps else recipe
+    changed: dict[str, Any] = {**({"steps": steps} if steps else {}), **(settings or {})}
+    return replace(Recipe(seed=seed, target_per_hour=target_per_hour), **changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,8 @@ class Plan:
     """Whether event files are written into the run's folder too."""
     means: Means = field(default_factory=Means)
     """What is learnt by."""
+    cpus: int | None = None
+    """Processors that may be used; None for all."""
 
 
 def train_to_the_end(
@@ -153,7 +157,7 @@ def _train(
     effort, stages = plan.effort, plan.stages
     count = fed.count or effort.pool
     first = 0 if training is None or fed.count else training.step * effort.fresh
-    every_core = max(1, (os.cpu_count() or 1) // plan.ranks.count) if fed.workers else 0
+    every_core = max(1, (plan.cpus or os.cpu_count() or 1) // plan.ranks.count) if fed.workers else 0
     kitchen = Kitchen(clips=fed.clips, recipe=recipe, workers=every_core, means=plan.means)
     examples = Examples(count, recorded(fed, kitchen, effort.recorded_h, stages))
     clip_s = _first_clips(kitchen, examples, first, count, stages)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kws.cli.options import DEFAULT_WORD, run_options, scene_options
+from kws.cli.options import DEFAULT_WORD, run_options, scene_options, seed_option
 from kws.cli.scenes import Material, Wanted, open_material
 from kws.cli.stages import Stages
 from kws.errors import Failure, Misuse
@@ -30,6 +30,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--word", help="The word, if no DATASET names it.  [default: activate]")
 @scene_options
 @run_options
+@seed_option
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that make sound.")
 @click.option("--fresh", type=click.IntRange(min=1), default=1, show_default=True, help="New scenes each step.")
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
