@@ -1,5 +1,9 @@
 """What goes wrong for a user, said in one sentence."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class Failure(Exception):
     """The work cannot be done; the message says what is wrong and how to mend it. Exit code 1."""
@@ -7,3 +11,11 @@ class Failure(Exception):
 
 class Misuse(Failure):
     """The command or call was asked for something that makes no sense. Exit code 2."""
+
+
+def told_by(lines: Sequence[str], code: int) -> str:
+    """Why a `kws` that ran as another process failed, in its own last sentence if it said one."""
+    if code < 0:
+        return f"it was killed (signal {-code}), perhaps because memory ran out."
+    said = (line for line in reversed(lines) if line.startswith("kws: "))
+    return next(said, f"it ended with {code}.").removeprefix("kws: ")

@@ -19,6 +19,7 @@ from fake_engines import ToneEngine, spelled
 from fake_stage import FakeScene, FakeStage, FakeTake
 from s3_server import s3_server
 from small_bank import small_bank
+from sweeping import DRIVER, PATIENCE_S, asked, kws_sweep, lives, records, until
 from test_evaluate import Ear, folder_of, sound
 
 from kws import Detection
@@ -109,6 +110,39 @@ def test_all_processors_of_the_cluster_are_counted_unless_fewer_are_asked_for(cl
     assert RayCrew(cluster, 3).workers == 3
     with pytest.raises(Misuse, match="at least one worker"):
         RayCrew(cluster, 0)
+
+
+def test_a_worker_of_several_processors_lies_on_one_machine(cluster: str, tmp_path: Path) -> None:
+    assert RayCrew(cluster, each=2).workers == 2
+    list(RayCrew(cluster, 9).work(Square(tmp_path), range(12)))
+    assert len({path.read_text().split()[0] for path in tmp_path.glob("*.log")}) == 4, "no more than there is room for"
+    with pytest.raises(Failure, match=r"needs, 3, are on no machine of the cluster; the largest has 2: add"):
+        list(RayCrew(cluster, each=3).work(Square(tmp_path), range(2)))
+
+
+def test_a_sweep_is_made_by_a_cluster_and_what_fails_stops_no_other(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--out", tmp_path, "--engine", "ray", "--address", cluster, "--cpus", 2]
+    assert kws_sweep(monkeypatch, "nova", "mute", "jarvis", *options) == 1
+    assert {record["word"]: "failure" in record for record in records(tmp_path)} == {
+        "nova": False, "mute": True, "jarvis": False,
+    }  # fmt: skip
+    ((_, words, _),) = asked(tmp_path / "nova-seed=1")
+    assert words[words.index("--cpus") + 1] == "2"
+    assert "--engine" not in words, "a trial is made where its worker is"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_what_a_cluster_is_making_ends_when_the_sweep_is_stopped(cluster: str, tmp_path: Path) -> None:
+    (tmp_path / "wait").touch()
+    options = ["--out", str(tmp_path), "--engine", "ray", "--address", cluster]
+    with subprocess.Popen([sys.executable, "-c", DRIVER, "sweep", "nova", *options], stderr=subprocess.PIPE) as process:
+        until((tmp_path / "nova-seed=1" / "asked.jsonl").exists)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 130
+    ((child, _, _),) = asked(tmp_path / "nova-seed=1")
+    until(lambda: not lives(child))
 
 
 def test_where_no_cluster_answers_it_is_told() -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "export": "Write a trained detector to one .onnx file.",
     "evaluate": "Measure a detector on recordings.",
     "new": "Make a detector of any word, from its text.",
+    "sweep": "Make many words, or one by many recipes, and rank them.",
     "listen": "Listen to a microphone, a file or standard input.",
     "serve": "Listen for other programs, over Wyoming and WebSocket.",
     "studio": "See what a detector hears, and make words, in a browser.",

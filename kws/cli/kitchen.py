@@ -134,19 +134,23 @@ class _Whole:
 def _quietly(_worker: int) -> None:
     """A worker leaves Ctrl-C to the trainer, and the other core to it, and ends when it does."""
     import signal
-    import threading
-    from multiprocessing import parent_process
 
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    trainer = parent_process()
-    assert trainer is not None
-    threading.Thread(target=_end_with, args=(trainer.join,), daemon=True).start()
+    end_with_parent()  # which torch does not notice from behind a fork server
+
+
+def end_with_parent() -> None:
+    """Have this process end, in the midst of anything, once the one that started it as its worker has; if one did."""
+    import threading
+    from multiprocessing import parent_process
+
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent.join,), daemon=True).start()
 
 
 def _end_with(ended: Callable[[], None]) -> None:
-    """End this process once another has, which torch does not notice from behind a fork server."""
     ended()
     os._exit(1)

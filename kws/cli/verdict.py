@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from synth.trials import Dataset
 
 _SEED = 1
-_PEOPLE, _MADE, _BACKGROUND = "speech_held_out", "made_talk", "background_held_out"
+_PEOPLE, _MADE, BACKGROUND = "speech_held_out", "made_talk", "background_held_out"
 """Classes of negatives; only the first is human speech."""
 _ALIKE = "near_misses"
 _ALIKE_PER_TRIAL = 2
@@ -194,7 +194,7 @@ def _link(folder: Path, held_out: Recordings | None, most_h: float) -> dict[str,
     """Link what is held out into its classes; the hours of each."""
     found = {
         _PEOPLE: held_out.people if held_out else [], _MADE: held_out.made_talk if held_out else [],
-        _BACKGROUND: held_out.background if held_out else [],
+        BACKGROUND: held_out.background if held_out else [],
     }  # fmt: skip
     hours = dict.fromkeys(found, 0.0)
     for name, paths in found.items():
@@ -239,7 +239,7 @@ def told(report: Report, basis: Basis) -> Iterator[str]:
 def _plainly(report: Report) -> str:
     """What to expect, in one line."""
     parts = []
-    talks = [one for one in report.negatives.classes if one.name != _BACKGROUND] if report.negatives else []
+    talks = [one for one in report.negatives.classes if one.name != BACKGROUND] if report.negatives else []
     talk = max(talks, key=lambda one: one.hours, default=None)
     too_often = talk is not None and talk.interval[0] > report.target_per_hour
     if report.positives:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from kws.errors import Failure
+from kws.errors import Failure, told_by
 from kws.studio.guard import Busy
 from kws.studio.words import Order, Words
 
@@ -106,8 +106,7 @@ class Making:
         elif code in _STOPPED:
             self._words.ended(name, "stopped")
         else:
-            said = (line for line in reversed(self.log) if line.startswith("kws: "))
-            self._words.ended(name, "failed", next(said, f"it ended with {code}.").removeprefix("kws: "))
+            self._words.ended(name, "failed", told_by(self.log, code))
 
     def _take(self, line: str) -> None:
         if line.startswith("{"):
