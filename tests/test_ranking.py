@@ -30,9 +30,9 @@ def test_the_verdict_stands_beside_and_ranks_nothing() -> None:
     trials = [record("nova", 0.2, verdict=flattered), record("nova", 0.1), record("nova", 0.3, verdict=None)]
     rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in told(trials).splitlines()[2:5]]
     assert rows == [
-        ["nova-0.1", "10.0", "0.50", "10.0", "30.0", "1 in 2.00 h", "8.0"],
-        ["nova-0.2", "20.0", "0.50", "0.0", "0.0", "0 in 2.00 h", "8.0"],
-        ["nova-0.3", "30.0", "0.50", "-", "-", "-", "8.0"],
+        ["nova-0.1", "10.0 of 240", "0.50 (2.00 h)", "10.0 of 10", "30.0 of 10", "1 in 2.00 h", "8.0"],
+        ["nova-0.2", "20.0 of 240", "0.50 (2.00 h)", "0.0 of 10", "0.0 of 10", "0 in 2.00 h", "8.0"],
+        ["nova-0.3", "30.0 of 240", "0.50 (2.00 h)", "-", "-", "-", "8.0"],
     ]
     assert "by the validation split alone" in told(trials)
 

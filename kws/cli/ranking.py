@@ -10,7 +10,7 @@ from kws.cli.trial import Trial
 
 _HEAD = (
     "trial", "validation: missed, %", "false accepts per hour", "verdict: missed in quiet, %", "where it is hardest, %",
-    "false accepts in talk", "minutes",
+    "false accepts", "minutes",
 )  # fmt: skip
 _SEEDS_HEAD = ("word", "settings", "seeds", "validation: missed, %", "from", "to")
 _READ = (
@@ -59,13 +59,13 @@ def line(record: dict[str, Any]) -> str:
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
     found, verdict = record["validation"], record["verdict"] or {"missed": {}, "talk_hours": 0}
-    shares = {name: missed / of for name, (missed, of) in verdict["missed"].items() if of}
-    quiet, hardest = shares.get("clean"), max(shares.values(), default=None)
+    shares = {name: (missed / of, of) for name, (missed, of) in verdict["missed"].items() if of}
+    none = (None, 0)
     hours = verdict["talk_hours"]
-    accepts = f"{verdict['false_accepts']} in {hours:.2f} h" if hours else "-"
-    rate = f"{found['false_accepts_per_hour']:.2f}"
     return (
-        record["trial"], _percent(found["frr"]), rate, _percent(quiet), _percent(hardest), accepts,
+        record["trial"], _of(found["frr"], found["utterances"]),
+        f"{found['false_accepts_per_hour']:.2f} ({found['hours']:.2f} h)", _of(*shares.get("clean", none)),
+        _of(*max(shares.values(), default=none)), f"{verdict['false_accepts']} in {hours:.2f} h" if hours else "-",
         f"{record['minutes']:.1f}",
     )  # fmt: skip
 
@@ -89,8 +89,13 @@ def _mean(shares: Sequence[float]) -> float:
     return sum(shares) / len(shares)
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _of(share: float | None, count: int) -> str:
+    """A share of so many, or of none."""
+    return "-" if share is None else f"{_percent(share)} of {count}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
