@@ -14,8 +14,9 @@ class Misuse(Failure):
 
 
 def told_by(lines: Sequence[str], code: int) -> str:
-    """Why a `kws` that ran as another process failed, in its own last sentence if it said one."""
+    """Why a `kws` that ran as another process failed: in its own last sentence, else by the last line that it wrote."""
     if code < 0:
         return f"it was killed (signal {-code}), perhaps because memory ran out."
+    last = next((line for line in reversed(lines) if line and not line.startswith("{")), "")
     said = (line for line in reversed(lines) if line.startswith("kws: "))
-    return next(said, f"it ended with {code}.").removeprefix("kws: ")
+    return next(said, f"it ended with {code}: {last}".removesuffix(": ")).removeprefix("kws: ")

@@ -1,4 +1,4 @@
-"""A lock file is held by one at a time."""
+"""A lock file is held by one at a time, and a process that failed is told by what it wrote."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kws.errors import Failure
+from kws.errors import Failure, told_by
 from kws.files import alone
 
 
@@ -33,3 +33,18 @@ def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / ".lock").mkdir()
     with pytest.raises(Failure, match="cannot write"), alone(tmp_path / ".lock"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "told"),
+    [
+        (["kws: the disk is full: free some space.", '{"stage": "bank"}'], 1, "the disk is full: free some space."),
+        (["Traceback (most recent call last):", "ValueError: odd", "", "{}"], 1, "it ended with 1: ValueError: odd"),
+        ([], 3, "it ended with 3"),
+        (["kws: something earlier"], -9, "it was killed (signal 9), perhaps because memory ran out."),
+    ],
+)
+def test_why_a_process_failed_is_its_last_sentence_or_else_its_last_line(
+    lines: list[str], code: int, told: str
+) -> None:
+    assert told_by(lines, code) == told
