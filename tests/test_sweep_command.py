@@ -51,6 +51,7 @@ def test_options_reach_kws_new_as_they_were_given() -> None:
     places = {"banks": (Path("bank").absolute(),), "negatives": Path("talk").absolute()}
     assert {name: told[name] for name in given} == {**given, **places}
     assert told["word"] == "-word"
+    assert passed_on({"language": "en-us", "target_fa": 0.5, "tensorboard": False, "says": ()}, new) == ()
 
 
 def test_what_fails_stops_no_other_and_is_all_that_is_made_again(

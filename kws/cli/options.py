@@ -116,12 +116,15 @@ def settings_of(sets: Sequence[str], steps: int | None, budget: float | None) ->
 
 
 def passed_on(values: Mapping[str, Any], command: click.Command) -> tuple[str, ...]:
-    """The words of a command line by which another command gets these values of its options, wherever it runs."""
+    """The words of a command line by which another command gets these values of its options, wherever it runs.
+
+    What is usual there is left out, so that options to come do not make them other words.
+    """
     words: list[str] = []
     for option in command.params:
         value = values.get(option.name or "")
         for each in value if isinstance(value, tuple) else (value,):
-            if each is not None and each is not False:
+            if each not in {None, False, option.default}:
                 told = each.absolute() if isinstance(each, Path) else each
                 words += [option.opts[0]] if each is True else [option.opts[0], str(told)]
     return tuple(words)
