@@ -37,6 +37,8 @@ class RayCrew:
     """Processors of a worker, all on one machine."""
     in_hand: int = IN_HAND
     """See `synth.crew.Processes`."""
+    gpus: float = 0.0
+    """GPUs of a worker; it sees no others. Less than one is a part of one."""
 
     def __post_init__(self) -> None:
         if self.count is not None and self.count < 1:
@@ -48,7 +50,7 @@ class RayCrew:
         if self.count is not None:
             return self.count
         with _joined(self) as ray:
-            return _room(ray, self.each)
+            return self._room(ray)
 
     def work(
         self, job: Job, numbers: Sequence[int], *, held: int | None = None
@@ -56,16 +58,30 @@ class RayCrew:
         """See `synth.crew.Crew`; a lock that is held stays with this process. Raises Failure if Ray cannot be had."""
         with _joined(self) as ray:
             kept = ray.put(job)
-            count = min(self.count or len(numbers), len(numbers), _room(ray, self.each))
-            settings = {"num_cpus": self.each, "max_restarts": _TRIES, "max_task_retries": _TRIES}
+            count = min(self.count or len(numbers), len(numbers), self._room(ray))
+            tries = {"max_restarts": _TRIES, "max_task_retries": _TRIES}
             threads = {"env_vars": dict.fromkeys(ONE_THREAD, "1")}
-            actor = ray.remote(_Worker).options(**settings, runtime_env=threads)
+            actor = ray.remote(_Worker).options(
+                num_cpus=self.each, num_gpus=self.gpus, runtime_env=threads, **tries
+            )  # fmt: skip
             crew = [actor.remote(kept, Path.cwd()) for _ in range(count)]
             try:
                 yield from _done(ray, crew, iter(numbers), self.in_hand)
             finally:
                 for worker in crew:
                     ray.kill(worker)
+
+    def _room(self, ray: Any) -> int:
+        """How many workers the cluster's machines take. Raises Failure if none does."""
+        needs = {"CPU": self.each, "GPU": self.gpus}
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        room = sum(min(int(has.get(kind, 0) / need) for kind, need in needs.items() if need) for has in machines)
+        if not room:
+            told = f"{self.each} processors" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+            raise Failure(
+                f"no machine of the cluster has what a worker needs, {told}: add a larger one, or ask for less."
+            )
+        return room
 
 
 class _Worker:
@@ -82,17 +98,6 @@ class _Worker:
             return self._job(number)
         except Failure as failure:
             return failure
-
-
-def _room(ray: Any, each: int) -> int:
-    """How many workers of so many processors the cluster's machines take. Raises Failure if none does."""
-    machines = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    if not (room := sum(processors // each for processors in machines)):
-        raise Failure(
-            f"the processors that a worker needs, {each}, are on no machine of the cluster; the largest has "
-            f"{max(machines, default=0)}: add a larger one, or ask for fewer."
-        )
-    return room
 
 
 def _done(ray: Any, crew: Sequence[Any], waiting: Iterator[int], count_in_hand: int) -> Iterator[tuple[int, Any]]:

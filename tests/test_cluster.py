@@ -55,7 +55,7 @@ def cluster(bucket: str) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # jobs of this module are found there
         machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-        machines.add_node(num_cpus=2)
+        machines.add_node(num_cpus=2, num_gpus=1)
     yield machines.address
     machines.shutdown()
 
@@ -78,6 +78,14 @@ class Square:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.02)
         return number, "done"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A job that tells which GPUs its process sees."""
+
+    def __call__(self, _number: int) -> str | None:
+        return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def tries(folder: Path) -> dict[int, int]:
@@ -116,8 +124,16 @@ def test_a_worker_of_several_processors_lies_on_one_machine(cluster: str, tmp_pa
     assert RayCrew(cluster, each=2).workers == 2
     list(RayCrew(cluster, 9).work(Square(tmp_path), range(12)))
     assert len({path.read_text().split()[0] for path in tmp_path.glob("*.log")}) == 4, "no more than there is room for"
-    with pytest.raises(Failure, match=r"needs, 3, are on no machine of the cluster; the largest has 2: add"):
+    with pytest.raises(Failure, match=r"has what a worker needs, 3 processors: add a larger one"):
         list(RayCrew(cluster, each=3).work(Square(tmp_path), range(2)))
+
+
+def test_workers_that_need_a_gpu_share_those_that_there_are(cluster: str, tmp_path: Path) -> None:
+    crew = RayCrew(cluster, gpus=0.5)
+    assert crew.workers == 2
+    assert dict(crew.work(_Seen(), range(2))) == {0: "0", 1: "0"}
+    with pytest.raises(Failure, match=r"has what a worker needs, 1 processors and 2 GPUs: add a larger one"):
+        list(RayCrew(cluster, gpus=2).work(Square(tmp_path), range(2)))
 
 
 def test_a_sweep_is_made_by_a_cluster_and_what_fails_stops_no_other(

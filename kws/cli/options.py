@@ -130,10 +130,12 @@ def passed_on(values: Mapping[str, Any], command: click.Command) -> tuple[str, .
     return tuple(words)
 
 
-def crew_of(engine: str, address: str | None, workers: int | None, *, each: int | None = None) -> Crew:
-    """Who does the work; `each`: processors of a worker that is minutes over one thing.
+def crew_of(
+    engine: str, address: str | None, workers: int | None, *, each: int | None = None, gpus: float = 0.0
+) -> Crew:
+    """Who does the work; `each`: processors of a worker that is minutes over one thing, `gpus`: its GPUs, of a cluster.
 
-    Raises Misuse if an address is named and no cluster asked for.
+    Raises Misuse if an address or GPUs are named and no cluster asked for.
     """
     from synth.crew import IN_HAND, Processes
 
@@ -141,12 +143,14 @@ def crew_of(engine: str, address: str | None, workers: int | None, *, each: int 
     if engine == "local":
         if address:
             raise Misuse("--address names a Ray cluster: add --engine ray, or leave --address out.")
+        if gpus:
+            raise Misuse("--gpus parts those of a Ray cluster: add --engine ray, or leave --gpus out.")
         return Processes(workers or usual_workers(), in_hand)
     import ray  # noqa: F401 - whether it is there is told before anything is written
 
     from synth.cluster import RayCrew
 
-    return RayCrew(address, workers, each or 1, in_hand)
+    return RayCrew(address, workers, each or 1, in_hand, gpus)
 
 
 def scene_options(command: Command) -> Command:

@@ -62,10 +62,14 @@ _PLACE = click.Path(path_type=Path)
     "--cpus", type=click.IntRange(min=1), metavar="N",
     help="Processors for each.  [default: what this machine has for --workers, of a cluster 2]",
 )  # fmt: skip
+@click.option(
+    "--gpus", type=click.FloatRange(min=0), default=0.0, metavar="N",
+    help="GPUs for each, of a cluster; 0.25 has four share one.  [default: none]",
+)  # fmt: skip
 @crew_options
 def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argument
     words: tuple[str, ...], listed: Path | None, out: Path, seeds: tuple[int, ...], sets: tuple[str, ...],
-    workers: int | None, cpus: int | None, engine: str, address: str | None, **shared: Any,
+    workers: int | None, cpus: int | None, gpus: float, engine: str, address: str | None, **shared: Any,
 ) -> None:  # fmt: skip
     """Make a detector of every WORD with every seed and all the values that are --set, and rank them by validation.
 
@@ -79,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes every option as an argumen
     _refuse_of_one_word(len({trial.word for trial in trials}), shared)
     local = engine == "local"
     cpus = cpus or (max(1, (os.cpu_count() or 1) // (workers or 1)) if local else usual_workers())
-    crew = crew_of(engine, address, workers or (1 if local else None), each=cpus)
+    crew = crew_of(engine, address, workers or (1 if local else None), each=cpus, gpus=gpus)
     options = passed_on(shared, new)
     job = MakeTrial(trials=trials, out=out.absolute(), options=options, cpus=cpus, program=KWS_NEW)
     stages = Stages()
