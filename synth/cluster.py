@@ -64,9 +64,9 @@ class RayCrew:
             actor = ray.remote(_Worker).options(
                 num_cpus=self.each, num_gpus=self.gpus, runtime_env=threads, **tries
             )  # fmt: skip
-            crew = [actor.remote(kept, Path.cwd()) for _ in range(count)]
+            crew = [actor.remote(str(Path.cwd())) for _ in range(count)]
             try:
-                yield from _done(ray, crew, iter(numbers), self.in_hand)
+                yield from _done(ray, crew, [kept], iter(numbers), self.in_hand)
             finally:
                 for worker in crew:
                     ray.kill(worker)
@@ -87,27 +87,34 @@ class RayCrew:
 class _Worker:
     """The cluster's side of one worker, which works in the folder of who asked for it."""
 
-    def __init__(self, job: Job, home: Path) -> None:
-        self._job = job
+    def __init__(self, home: str) -> None:
+        self._job: Job | None = None
         with contextlib.suppress(OSError):  # a machine without that folder still finds whatever is named in full
             os.chdir(home)
 
-    def do(self, number: int) -> Any:
-        """What the job gives for a number, or the Failure that it raised."""
+    def do(self, kept: Sequence[Any], number: int) -> Any:
+        """What the job gives for a number, or the Failure that it raised; `kept`: where the job lies."""
+        if self._job is None:
+            import ray
+
+            self._job = ray.get(kept[0])
+        assert self._job is not None
         try:
             return self._job(number)
         except Failure as failure:
             return failure
 
 
-def _done(ray: Any, crew: Sequence[Any], waiting: Iterator[int], count_in_hand: int) -> Iterator[tuple[int, Any]]:
-    """Numbers and what came of them, each worker with a few in hand."""
+def _done(
+    ray: Any, crew: Sequence[Any], kept: Sequence[Any], waiting: Iterator[int], count_in_hand: int
+) -> Iterator[tuple[int, Any]]:
+    """Numbers and what came of them, each worker with a few in hand; `kept`: where the job lies."""
     in_hand: dict[Any, tuple[int, Any]] = {}
 
     def take_next(worker: Any) -> None:
         number = next(waiting, None)
         if number is not None:
-            in_hand[worker.do.remote(number)] = number, worker
+            in_hand[worker.do.remote(kept, number)] = number, worker
 
     for _ in range(count_in_hand):
         for worker in crew:
