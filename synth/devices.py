@@ -74,6 +74,13 @@ class Device:
     offset: float = 0.0
     """Added to every sample: a DC offset."""
 
+    @property
+    def taps(self) -> NDArray[np.float32] | None:
+        """The filter of its colour and band, symmetric about its middle tap; None if it has neither."""
+        if self.tilt_db or self.band_hz != Device.band_hz:
+            return taps_of(self.tilt_db, self.band_hz)
+        return None
+
     def about(self) -> dict[str, Any]:
         """What a manifest says of it: only what it does."""
         said: dict[str, Any] = {"floor_db": self.floor_db and round(self.floor_db, 1)}
@@ -156,8 +163,8 @@ def _draw_codec(rng: np.random.Generator, ranges: DeviceRanges) -> Codec | None:
 
 def heard(samples: Samples, device: Device) -> Samples:
     """What comes out of a device (S,): nothing is later than it was, and nothing beyond full scale."""
-    if device.tilt_db or device.band_hz != Device.band_hz:
-        samples = _filtered(samples, taps_of(device.tilt_db, device.band_hz))
+    if (taps := device.taps) is not None:
+        samples = _filtered(samples, taps)
     if device.floor_db is not None:
         samples = samples + white_noise(device.seed, len(samples)) * np.float32(amplitude(device.floor_db))
     if device.overload_db:

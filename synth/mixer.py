@@ -31,9 +31,10 @@ from synth.devices import (
 )
 from synth.noises import log_hz, white_begin, white_table
 from synth.parts import Parts
-from synth.stage import AUDIBLE, judged
+from synth.stage import AUDIBLE, FAINTEST, judged
 
-_FAINTEST = 1e-6
+_UNCHANGED = np.eye(1, 2 * HALF_TAPS + 1, HALF_TAPS, np.float32).ravel()
+"""Taps that change nothing."""
 
 
 class Batch(NamedTuple):
@@ -98,7 +99,7 @@ def collated(parts: Sequence[Parts]) -> Batch:
         begin=torch.tensor([layer.begin for layer in coloured], dtype=torch.int64),
         colour=_row([layer.colour for layer in coloured]), place=_stacked([layer.response for _, layer in layers]),
         noise=_row([amplitude(-layer.snr_db) for _, layer in layers]),
-        taps=_stacked([_taps(device) for device in devices]),
+        taps=_stacked([_UNCHANGED if (taps := device.taps) is None else taps for device in devices]),
         floor_begin=torch.tensor([white_begin(device.seed, total) or 0 for device in devices]),
         floor=_row([0.0 if device.floor_db is None else amplitude(device.floor_db) for device in devices]),
         limit=_row([amplitude(-device.overload_db) for device in devices]),
@@ -134,7 +135,7 @@ class Mixer:
         whole = span[:, 1:] == 0
         across = ((number >= span[:, :1]) & (number < span[:, 1:])) | whole
         there = (sound.square() * across).sum(dim=1).div(across.sum(dim=1)).sqrt()
-        there = torch.maximum(there, AUDIBLE * sound.square().mean(dim=1).sqrt()).clamp(min=_FAINTEST)
+        there = torch.maximum(there, AUDIBLE * sound.square().mean(dim=1).sqrt()).clamp(min=FAINTEST)
         loud = torch.where(batch.span[:, 1] == 0, batch.level, active_rms(speech, batch.span))[batch.owner]
         return sound * (loud / there * batch.noise)[:, None]
 
@@ -239,13 +240,6 @@ def _scaled(sound: Tensor, gain: Tensor) -> Tensor:
 
 def _like(taps: NDArray[np.float32], sound: Tensor) -> Tensor:
     return torch.from_numpy(taps).to(sound.device).expand(len(sound), -1)
-
-
-def _taps(device: Device) -> NDArray[np.float32]:
-    """Of its colour and band; where it has neither, those that change nothing."""
-    if device.tilt_db or device.band_hz != Device.band_hz:
-        return taps_of(device.tilt_db, device.band_hz)
-    return np.eye(1, 2 * HALF_TAPS + 1, HALF_TAPS, np.float32).ravel()
 
 
 def _stacked(rows: Sequence[Samples], least: int = 1) -> Tensor:

@@ -32,8 +32,8 @@ _BROADCAST = Levelling(target_db=-20, most_db=20, release_db_s=40)
 """What a television station does to all that it sends."""
 AUDIBLE = 0.1
 """A noise that pauses across the word is taken to have this part of its whole RMS there."""
-
-
+FAINTEST = 1e-6
+"""RMS that any sound is taken to have at least."""
 NOWHERE = np.ones(1, np.float32)
 """The response (R,) where there is no room."""
 
@@ -128,13 +128,13 @@ class Stage:
         level = amplitude(scene.level_db)
         if scene.recorded is not None:
             sound = self.recordings.excerpt(*scene.recorded, total)
-            return sound * np.float32(level / max(active_rms(sound), 1e-6)), []
+            return sound * np.float32(level / max(active_rms(sound), FAINTEST)), []
         speech, events = np.zeros(total, np.float32), []
         for word in scene.words:
             said = _uttered(self._clips[word.clip].samples, word)
             start_s, end_s = word_edges(said)
             at = round(word.at_s * RATE_HZ)
-            gain = level * amplitude(word.gain_db) / max(active_rms(said), 1e-6)
+            gain = level * amplitude(word.gain_db) / max(active_rms(said), FAINTEST)
             speech[at : at + len(said)] += said[: total - at] * np.float32(gain)
             events.append(Event(word=word.text, kind=word.kind, start=word.at_s + start_s, end=word.at_s + end_s))
         return speech, events
@@ -151,7 +151,7 @@ class Stage:
             loud, across = amplitude(scene.level_db), sound
         else:
             loud, across = active_rms(speech[span]), sound[span]
-        there = max(rms(across), AUDIBLE * rms(sound), 1e-6)
+        there = max(rms(across), AUDIBLE * rms(sound), FAINTEST)
         return sound * np.float32(loud / there * amplitude(-noise.snr_db))
 
     def hear(self, sound: Samples, scene: Scene) -> Samples:
@@ -221,7 +221,7 @@ def judged(events: Sequence[Event]) -> slice | None:
 
 def _gain(sound: Samples, level_db: float) -> np.float32:
     """What brings a sound to an RMS in decibels of 1."""
-    return np.float32(amplitude(level_db) / max(rms(sound), 1e-6))
+    return np.float32(amplitude(level_db) / max(rms(sound), FAINTEST))
 
 
 def _uttered(samples: Samples, word: Word) -> Samples:
