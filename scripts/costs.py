@@ -29,6 +29,6 @@ def run_adapter(python: str, adapter: str, model: str, pcm: Path) -> dict[str, f
     command = [python, str(ADAPTERS / adapter), model, "--cost", str(pcm), "--started", repr(time.time())]
     done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE)
     if done.returncode:
-        raise Failure(f"{adapter} ended with {done.returncode}: see what it said above.")
+        raise Failure(f"{Path(adapter).name} ended with {done.returncode}: see what it said above.")
     measured: dict[str, float] = json.loads(done.stdout)
     return measured

@@ -94,16 +94,17 @@ def _setup(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
             f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} | {some[0]['weights']:,} | {minutes:.1f} "
             f"| {f'{np.mean(late):.2f}' if late else '-'} |"
         )
-    if len(groups) == 2:
-        (theirs, *_), (ours, *_) = groups.values()
+    ours = groups.pop(("ours",), [])
+    for (name,), theirs in groups.items() if ours else ():
         yield ""
-        their_s, our_s = (np.mean([line["training_cpu_s"] for line in some]) for some in groups.values())
-        misses, our_misses = (_mean(some) for some in groups.values())
+        their_s, our_s = (np.mean([line["training_cpu_s"] for line in some]) for some in (theirs, ours))
         yield (
-            f"For as many steps of as many clips ours was trained in {their_s / our_s:.1f} times less processor time; "
-            f"it listens with {theirs['work_per_s'] / ours['work_per_s']:.0f} times fewer multiplications, and misses "
-            f"{'fewer' if our_misses < misses else 'more'}. The lecture's has one seed."
+            f"Beside {name}, for as many steps of as many clips, ours was trained in {their_s / our_s:.1f} times less "
+            f"processor time; it listens with {theirs[0]['work_per_s'] / ours[0]['work_per_s']:.0f} times fewer "
+            f"multiplications, and misses {'fewer' if _mean(ours) < _mean(theirs) else 'more'}."
         )
+    yield ""
+    yield "The lecture's have one seed each."
 
 
 def _labels(folder: Path, lines: Sequence[Line]) -> Iterator[str]:

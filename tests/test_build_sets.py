@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import zlib
 from dataclasses import replace
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from script_module import load_script
 
 from kws.audio import RATE_HZ, Samples, active_rms, decibels, read_audio, rms, word_edges, write_audio
 from kws.errors import Failure
@@ -18,18 +17,11 @@ from kws.events import MANIFEST, read_manifest
 from synth.bank import Bank, Clip, write_bank
 from synth.conditions import CONDITIONS, FAR_RT60_S, Noises, Setting, apply, draw_setting, stretch
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "build_sets"
-
 
 @pytest.fixture(scope="module")
 def sets() -> Any:
-    loader = SourceFileLoader("build_sets", str(SCRIPT))
-    spec = importlib.util.spec_from_loader("build_sets", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["build_sets"] = module
-    loader.exec_module(module)
-    module.__dict__["ESPEAK_DRAWS"] = 1
+    module = load_script("build_sets")
+    module.ESPEAK_DRAWS = 1
     return module
 
 

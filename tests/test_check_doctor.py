@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from script_module import load_script
 
 from kws.config import Decision
 from kws.errors import Failure
@@ -27,13 +25,7 @@ PHRASES = ["go", "stop", "hey nova", "hey computer", "smart mirror", "nova"]
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     pytest.importorskip("espeakng_loader")
-    place = Path(__file__).parent.parent / "scripts" / "check_doctor"
-    loader = SourceFileLoader("check_doctor", str(place))
-    spec = spec_from_loader("check_doctor", loader)
-    assert spec is not None
-    made = module_from_spec(spec)
-    sys.modules["check_doctor"] = made
-    loader.exec_module(made)
+    made = load_script("check_doctor")
     made.SHUFFLES = 4000
     said = {one.phrase: one for one in made.foretell([*made.PHRASES, *PHRASES])}
     made.foretell = lambda phrases: [said[phrase] for phrase in phrases]

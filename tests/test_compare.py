@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -10,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare_peers import PEERS, Environment, size
-from compare_report import CONDITIONS, OURS, TALK, Word, write_report
+from compare_peers import PEERS, Environment, Peer, size
+from compare_report import CONDITIONS, OURS, TALK, TRAIN, Word, write_report
+from compare_training import Trainer
 from costs import ADAPTERS
+from script_module import load_script
 
 from kws.adapter import Adapter
+from kws.audio import write_audio
 from kws.det import Det
+from kws.errors import Failure
 
 THRESHOLDS = (0.2, 0.5, 0.8)
 STUB = """
@@ -40,7 +46,7 @@ main(Loud)
 def measured(misses: tuple[int, ...], accepts: tuple[int, ...]) -> dict[str, dict[str, object]]:
     """What an engine made of a word: the same in every condition."""
     det = Det(thresholds=THRESHOLDS, misses=misses, utterances=20, false_accepts=accepts, hours=4.0)
-    said = {"frr": misses[1] / 20, "latency_s": {"median": 0.1, "p90": 0.2}}
+    said = {"utterances": 20, "frr": misses[1] / 20, "latency_s": {"median": 0.1, "p90": 0.2}}
     speech = {"false_accepts": accepts[1], "hours": 4.0, "per_hour": accepts[1] / 4}
     parts: dict[str, dict[str, object]] = {part: {"positives": said, "det": det.to_json()} for part in CONDITIONS}
     return {**parts, TALK: {"negatives": {"speech": speech}, "det": det.to_json()}}
@@ -59,12 +65,18 @@ def found(tmp_path: Path) -> Path:
     write(place, "other-engine", measured((0, 6, 6), (9, 8, 8)))
     write(place, "third", measured((1, 2, 2), (9, 2, 0)))
     write(place, "unfinished", {"clean": {}})
-    costs = {OURS: 0.001, "other-engine": 0.0016, "third": 0.004}
+    costs = {OURS: (0.001, 50), "other-engine": (0.0016, 51), "third": (0.004, 30)}
     lines = [
-        {"engine": engine, "turn": turn, "cpu_per_s": share, "peak_mib": 50, "ready_s": 0.1}
-        for engine, share in costs.items()
+        {"engine": engine, "turn": turn, "cpu_per_s": share, "peak_mib": mib, "ready_s": 0.1, "weights_kb": 500}
+        for engine, (share, mib) in costs.items()
         for turn in (0, 1)
     ]
+    training = {
+        "made": [{"engine": OURS, "word": "hey beep", "minutes": minutes} for minutes in (4, 5, 9)],
+        "tried": {"trainer": [{"command": "trainer set-up", "minutes": 1, "ended": 0, "said": "Complete!"},
+                              {"command": "trainer run", "minutes": 2, "ended": None, "said": "no sound"}]},
+    }  # fmt: skip
+    (tmp_path / "training.json").write_text(json.dumps(training))
     (tmp_path / "costs.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return tmp_path
 
@@ -79,19 +91,32 @@ def test_misses_are_compared_at_equal_false_accepts(found: Path) -> None:
 
 
 def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
-    engines = {"third": {"distributions": 3, "megabytes": 12.0, "minutes": 0.1, "licence": "MIT"}}
-    write_report(found, {**engines, "gone": {"reason": "no such package", "licence": "?"}})
+    third = {"distributions": 3, "megabytes": 12.0, "minutes": 0.1, "licence": "MIT"}
+    engines = {OURS: {**third, "distributions": 4, "megabytes": 11.0}, TRAIN: {**third, "megabytes": 900.0}}
+    write_report(found, {**engines, "third": third, "gone": {"reason": "no such package", "licence": "?"}})
     told = (found / "compare.md").read_text()
     first, rest = told.split("## Missed", 1)
     assert first.startswith("## Where we are behind")
-    assert '"hey beep", clean, 0.5 false accepts per hour: ours 20.0 % missed, third 10.0 %' in first
+    assert '"hey beep", clean, missed at 0.5 false accepts per hour: ours 20.0 %; third 10.0 %' in first
     assert "2 false accepts per hour" not in first
-    assert "processor time: 0.62 of other-engine's" in first
-    assert "of third's" not in first
+    assert "where half of others' was aimed at: ours 0.00100; other-engine 0.00160\n" in first
+    assert "- memory: ours 50 MiB; third 30 MiB\n" in first
+    assert "ready after" not in first
+    assert "- packages: ours 4; third 3\n" in first
+    assert "- installed, MB" not in first
+    assert "heard after its end" not in first
     assert "| hey beep | other-engine | 30.0 / 30.0 / 30.0 / 30.0 | 2.00 (" in rest
     assert "- / - / - / -" in rest
     assert "| gone | not installed: no such package |" in rest
+    assert f"| {OURS} | 5.0 (4.0-9.0) | 3 |" in rest
+    assert "`trainer run` was stopped after 2 minutes, saying last: no sound" in rest
     assert (found / "hey_beep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_whom_people_say_is_told(tmp_path: Path) -> None:
+    parts = measured((0, 1, 4), (30, 4, 1))
+    write(tmp_path / "hey_beep", OURS, {part: {**told, "said_by": "people"} for part, told in parts.items()})
+    assert Word(tmp_path / "hey_beep").name == "hey beep, 20 of people"
 
 
 def test_nothing_behind_is_said_too(tmp_path: Path) -> None:
@@ -116,6 +141,63 @@ def test_an_adapter_scores_what_it_is_sent_and_measures_its_own_cost(tmp_path: P
     assert told["fired"] == 10
     assert 0 < told["cpu_per_s"] < 1
     assert told["peak_mib"] > 5
+
+
+def test_every_engine_hears_every_part_once(tmp_path: Path, tiny_detector_path: Path) -> None:
+    script = load_script("compare")
+    program = tmp_path / "loud.py"
+    program.write_text(STUB.format(adapters=str(ADAPTERS)))
+    loud = Peer(name="loud", packages=(), adapter=str(program), licence="", models={"beep": "beep"}, weights=())
+    mute = Peer(name="mute", packages=(), adapter="", licence="", models={"peep": "peep"}, weights=())
+
+    class Work(script.Work):  # type: ignore[misc]
+        peers = (loud, mute)
+
+        def command(self, peer: Peer, word: str) -> tuple[str, ...]:
+            return sys.executable, peer.adapter, word
+
+    work = Work(asked=argparse.Namespace(folder=tmp_path, out=tmp_path, words=["beep"], people=[], workers=2))
+    beep = np.pad(np.full(1600, 0.9, np.float32), 8000)
+    for place in (*(work.said("beep") / part for part in CONDITIONS), work.sets("beep") / "test" / "negatives"):
+        place.mkdir(parents=True)
+        write_audio(place / "one.wav", beep)
+    work.detector("beep").parent.mkdir(parents=True)
+    shutil.copyfile(tiny_detector_path, work.detector("beep"))
+    script.hear(work, {"loud": {}, "mute": {}})
+    word = Word(tmp_path / "heard" / "beep")
+    assert word.engines == [OURS, "loud"]
+    assert [word.frr("loud", part) for part in CONDITIONS] == [0.0] * 4
+    assert word.accepts("loud")["false_accepts"] == 1
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "heard" / "beep").iterdir()}
+    script.hear(work, {"loud": {}, "mute": {}})
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "heard" / "beep").iterdir()}
+
+
+def test_what_an_engine_knows_a_word_by_is_weighed(tmp_path: Path) -> None:
+    peer = Peer(
+        name="one", packages=(), adapter="", licence="", models={"hey beep": "hey_beep"},
+        weights=("one/{model}_v*.net", "one/ears.net"),
+    )  # fmt: skip
+    site = tmp_path / "one" / "lib" / "python3.11" / "site-packages" / "one"
+    site.mkdir(parents=True)
+    with pytest.raises(Failure, match="one holds none of"):
+        peer.weights_kb(tmp_path, "hey_beep")
+    for name, size_bytes in {"hey beep_v1.net": 1000, "ears.net": 500, "other_v1.net": 7000}.items():
+        (site / name).write_bytes(bytes(size_bytes))
+    assert peer.weights_kb(tmp_path, "hey_beep") == 1.5
+
+
+def test_a_quick_start_is_followed_until_it_fails(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    (python.parent / "make").write_text("#!/bin/sh\ncat word.yaml\nexit $1\n")
+    (python.parent / "make").chmod(0o755)
+    commands = (("make", "0"), ("make", "3"), ("make", "0"))
+    trainer = Trainer(name="x", packages=(), licence="", files={"word.yaml": "beep\n\n"}, commands=commands)
+    found = list(trainer.tried(python, tmp_path / "tried"))
+    assert [(step["command"], step["ended"], step["said"]) for step in found] == [
+        ("make 0", 0, "beep"), ("make 3", 3, "beep"),
+    ]  # fmt: skip
 
 
 def test_every_engine_has_an_adapter_and_a_licence() -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import re
 import struct
 import subprocess
-import sys
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from murmurs import murmur
+from script_module import load_script
 
 from kws.audio import RATE_HZ, read_audio, write_audio
 from kws.errors import Failure
@@ -23,23 +21,14 @@ from kws.errors import Failure
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 
-def load(name: str) -> Any:
-    loader = SourceFileLoader(name, str(SCRIPTS / name))
-    spec = importlib.util.spec_from_loader(name, loader)
-    assert spec
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def script() -> Any:
-    return load("fetch_sound")
+    return load_script("fetch_sound")
 
 
 @pytest.fixture(scope="module")
 def sets() -> Any:
-    return load("build_sets")
+    return load_script("build_sets")
 
 
 def clips(script: Any, *seconds: float) -> list[Any]:

@@ -78,7 +78,7 @@ def test_a_quick_part_is_measured_once_and_reported(tmp_path: Path) -> None:
     done = run(*command)
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     again = run(*command)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines() == lines

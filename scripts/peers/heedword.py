@@ -45,10 +45,11 @@ class Heed(Stepper):
 
 
 def trained(recordings: Path, word: str) -> Path:
-    """The model of a word, trained now unless it is there; `heed.json` beside the recordings tells how long it took."""
+    """The model of a word, trained now unless it is there; how long it took is told beside the recordings."""
     home = recordings / "heed"
     made = home / "word" / "model.pt"
-    if not (recordings / "heed.json").is_file():
+    told = recordings / "heed-wakeword.json"
+    if not told.is_file():
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         command = [str(Path(sys.executable).with_name("heed"))]
@@ -57,7 +58,7 @@ def trained(recordings: Path, word: str) -> Path:
             shutil.copytree(recordings / kind, home / "word" / kind, dirs_exist_ok=True)
         begun_s = time.monotonic()
         subprocess.run([*command, "train", "word"], cwd=home, check=True, stdout=sys.stderr)
-        (recordings / "heed.json").write_text(json.dumps({"minutes": (time.monotonic() - begun_s) / 60}))
+        told.write_text(json.dumps({"minutes": (time.monotonic() - begun_s) / 60}))
     return made
 
 
