@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lecture import RATES
+from lecture import RATES, SMALL_DESIGN, Labels, labelled
 from lecture_errors import rows
-from lecture_scenes import COURSE, OURS, banks
+from lecture_scenes import CLIP_S, COURSE, OURS, Scenes, banks
 
+from kws.config import Decision
+from kws.events import Event
 from kws.files import write_whole
 
 Line = dict[str, Any]
-LABELS = {"run": "ones for 0.36 s", "step": "ones for one step", "clip": "one label a clip"}
+LABELS: dict[Labels, str] = {"run": "ones for 0.36 s", "step": "ones for one step", "clip": "one label a clip"}
+UNTRAINED = 0.9
+"""A net that misses more has not learnt."""
+TELEPHONE = "40 bands, 8 kHz"
 
 
 def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     """Write FOLDER/report.md and the pictures of the parts that were measured."""
-    text = ["# The lecture, reproduced", "", *_about(quick=quick)]
+    text = ["# The lecture, reproduced", "", *_about(quick=quick), "", *_claims(lines), "", *_clip(folder)]
     parts = {
         "setup": _setup,
         "labels": _labels,
@@ -31,9 +37,15 @@ def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     for part, tell in parts.items():
         theirs = [line for line in lines if line["part"] == part]
         if theirs:
-            heard = f"{theirs[0]['words']} utterances, {theirs[0]['hours']:g} h without the word"
-            text += ["", *tell(folder, theirs), "", f"{heard}: `scripts/reproduce_lecture --parts {part}`"]
+            text += ["", *tell(folder, theirs), "", _how(theirs[0])]
     write_whole(folder / "report.md", ("\n".join(text) + "\n").encode())
+
+
+def _how(line: Line) -> str:
+    """How a part was trained, what it was heard on, and its command."""
+    taught = f"{line['steps']:,} steps of {line['batch']} clips"
+    heard = f"{line['words']} utterances, {line['hours']:g} h without the word"
+    return f"{taught}; {heard}: `scripts/reproduce_lecture --talk DIR --parts {line['part']}`"
 
 
 def _about(*, quick: bool) -> Iterator[str]:
@@ -47,6 +59,101 @@ def _about(*, quick: bool) -> Iterator[str]:
         yield "**This is the quick run: it shows that everything works, and nothing about the claims.**"
 
 
+def _claims(lines: Sequence[Line]) -> Iterator[str]:
+    """What the lecture says, and whether it holds here."""
+    yield "| the lecture says | here | |"
+    yield "|---|---|---|"
+    for part, claims in {"labels": _on_labels, "first": _on_first, "variety": _on_variety, "input": _on_input}.items():
+        theirs = [line for line in lines if line["part"] == part]
+        for claim, holds, told in claims(theirs) if theirs else ():
+            yield f"| {claim} | {'holds' if holds else '**does not hold**'} | {told} |"
+
+
+def _on_labels(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
+    most = max(line["clips"] for line in lines)
+    run, step, clip = ([line for line in lines if (line["labels"], line["clips"]) == (kind, most)] for kind in LABELS)
+    if not (run and step and clip):
+        return
+    told = f"of {most:,} clips {_spread(run)} % missed with a label a step"
+    more = f"{told}, {_spread(clip)} with one a clip"
+    yield "One label a clip needs far more clips than one a step", _below(run, clip), more
+    yield "A run of ones trains better than a single one", _below(run, step), f"{told}, {_spread(step)} with that"
+
+
+def _on_first(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
+    groups = {name: some for (name,), some in _grouped(lines, "name").items()}
+    first = groups.pop("the first network", [])
+    if not first:
+        return
+    yield "The first network does not train", min(_shares(first)) > UNTRAINED, f"{_spread(first)} % missed"
+    for name, some in groups.items():
+        yield (
+            f"It does with {name}",
+            _below(some, first) and max(_shares(some)) < UNTRAINED,
+            f"{_spread(some)} % missed",
+        )
+
+
+def _on_variety(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
+    groups = {each: some for (each,), some in _grouped(lines, "each").items()}
+    fewest, whole = min((each for each in groups if each), default=None), groups.get(None)
+    if fewest is None or whole is None:
+        return
+    told = f"{_spread(groups[fewest])} % missed with {fewest} of each, {_spread(whole)} with all"
+    yield "A few recordings of each make clips enough", not _below(whole, groups[fewest]), told
+
+
+def _on_input(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
+    groups = {name: some for (name,), some in _grouped(lines, "name").items()}
+    telephone = groups.get(TELEPHONE)
+    if telephone is None:
+        return
+    best = min(groups.values(), key=_mean)
+    told = f"{_spread(telephone)} % missed with {telephone[0]['name']}, {_spread(best)} with {best[0]['name']}"
+    yield "What a person can follow is enough: a telephone's 8 kHz", not _below(best, telephone), told
+
+
+def _below(some: Sequence[Line], others: Sequence[Line]) -> bool:
+    """Whether every seed misses less than the others' best."""
+    return max(_shares(some)) < min(_shares(others))
+
+
+def _clip(folder: Path) -> Iterator[str]:
+    """What a clip and its labels look like."""
+    from matplotlib.figure import Figure
+
+    scenes = Scenes()
+    samples, events = next(take for number in count() if _is_telling(take := scenes(number)))
+    words = [event for event in events if event.kind == "positive"]
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    rows = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
+    for axes, front in zip(rows, (COURSE, OURS), strict=False):
+        frames = front.frames(samples)
+        axes.imshow(frames.T, aspect="auto", origin="lower", extent=(0, len(frames) * front.hop_s, 0, front.bins))
+        axes.set(ylabel="bin", title=front.name)
+        for event in events:
+            color = "w" if event.kind == "positive" else "C1"
+            axes.axvspan(event.start, event.end, fill=False, edgecolor=color)
+            axes.text(event.start, front.bins, event.word, color=color, va="top")
+    rule = SMALL_DESIGN.rule(OURS, Decision(threshold=0.5))
+    times_s = np.arange(rule.first_s, CLIP_S, rule.step_s)
+    bases = [-number for number in range(len(LABELS))]
+    for base, kind in zip(bases, LABELS, strict=True):
+        asked = labelled(words, times_s, kind)
+        heights = np.full_like(asked, asked.max()) if kind == "clip" else asked
+        rows[2].fill_between(times_s, base, base + 0.7 * heights, step="post")
+    rows[2].set(xlabel="seconds", title="labels", xlim=(0, CLIP_S), ylim=(bases[-1] - 0.1, 0.8))
+    rows[2].set_yticks(bases, list(LABELS.values()))
+    figure.savefig(folder / "clip.png", dpi=90)
+    yield "![A clip, as the lecture sees it and as we do, and its labels](clip.png)"
+
+
+def _is_telling(take: tuple[Any, Sequence[Event]]) -> bool:
+    """Whether a clip has words, and others."""
+    kinds = [event.kind for event in take[1]]
+    return kinds.count("positive") == 2 and len(kinds) > 2
+
+
 def _grouped(lines: Sequence[Line], *keys: str) -> dict[tuple[Any, ...], list[Line]]:
     groups: dict[tuple[Any, ...], list[Line]] = {}
     for line in lines:
@@ -56,19 +163,24 @@ def _grouped(lines: Sequence[Line], *keys: str) -> dict[tuple[Any, ...], list[Li
 
 def _spread(lines: Sequence[Line]) -> str:
     """Mean misses in percent, and the least and the most."""
-    shares = [100 * line["mean_frr"] for line in lines]
+    shares = [100 * share for share in _shares(lines)]
     several = f" ({min(shares):.1f}-{max(shares):.1f})" if len(shares) > 1 else ""
     return f"{100 * _mean(lines):.1f}{several}"
 
 
+def _shares(lines: Sequence[Line]) -> list[float]:
+    """The share missed with each seed."""
+    return [float(line["mean_frr"]) for line in lines]
+
+
 def _mean(lines: Sequence[Line]) -> float:
     """Share missed."""
-    return float(np.mean([line["mean_frr"] for line in lines]))
+    return float(np.mean(_shares(lines)))
 
 
 def _first_as_good(ordered: Sequence[tuple[Any, list[Line]]]) -> str:
     """Of groups in order, the first whose mean lies within the seeds of the last."""
-    most = max(line["mean_frr"] for line in ordered[-1][1])
+    most = max(_shares(ordered[-1][1]))
     (each,) = next(key for key, some in ordered if _mean(some) <= most)
     return str(each or "all")
 
@@ -176,8 +288,8 @@ def _what_helped(groups: dict[tuple[Any, ...], list[Line]]) -> Iterator[str]:
     """Which changes lie outside what chance does to the first network."""
     if ("the first network",) not in groups:
         return
-    least = min(line["mean_frr"] for line in groups["the first network",])
-    helped = [name for (name,), some in groups.items() if max(line["mean_frr"] for line in some) < least]
+    first = groups["the first network",]
+    helped = [name for (name,), some in groups.items() if _below(some, first)]
     yield f"Better with every seed than the first network with its best: {', '.join(helped) or 'none'}."
 
 
@@ -213,7 +325,7 @@ def _input(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     for (name,), some in groups.items():
         yield f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} |"
     best = min(groups.values(), key=_mean)
-    as_good = [pair for pair in groups.items() if _mean(pair[1]) <= max(line["mean_frr"] for line in best)]
+    as_good = [pair for pair in groups.items() if _mean(pair[1]) <= max(_shares(best))]
     (cheapest,), some = min(as_good, key=lambda pair: (pair[1][0]["work_per_s"], pair[0][0]))
     yield ""
     yield f"The cheapest whose mean lies within the seeds of the best ({best[0]['name']}): {cheapest}."
@@ -255,7 +367,7 @@ def _draw(place: Path, curves: dict[str, dict[Any, list[Line]]], what: str) -> N
     for number, (name, curve) in enumerate(curves.items()):
         points = sorted(curve.items())
         ticks |= {at for at, _ in points}
-        shares = [[100 * line["mean_frr"] for line in some] for _, some in points]
+        shares = [[100 * share for share in _shares(some)] for _, some in points]
         axes.plot([at for at, _ in points], [np.mean(some) for some in shares], "o-", color=f"C{number}", label=name)
         for (at, _), some in zip(points, shares, strict=True):
             axes.plot([at] * len(some), some, "_", color=f"C{number}")

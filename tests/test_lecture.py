@@ -74,22 +74,23 @@ def test_words_never_overlap_and_few_recordings_are_few() -> None:
 
 
 def test_a_quick_part_is_measured_once_and_reported(tmp_path: Path) -> None:
-    command = ["reproduce_lecture", "--quick", "--parts", "setup", "--out", str(tmp_path), "--workers", "1"]
+    command = ["reproduce_lecture", "--quick", "--parts", "variety", "--out", str(tmp_path), "--workers", "1"]
     done = run(*command)
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 5
     again = run(*command)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines() == lines
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "| the lecture's |" in report
+    assert "| missed, % | 5 | 20 | 80 | 320 | all |" in report
     assert "quick run" in report
 
 
 def lines(part: str, key: str, found: dict[object, list[float]], **more: object) -> list[dict[str, object]]:
     """Results of a part, a group for each value of a key, a seed for each share missed."""
     common = {"part": part, "name": "x", "words": 200, "hours": 5, "work_per_s": 1e6, "clips": 1000, "labels": "run"}
+    common |= {"steps": 600, "batch": 20}
     return [common | more | {key: value, "mean_frr": share} for value, shares in found.items() for share in shares]
 
 
@@ -105,6 +106,9 @@ def test_the_report_says_how_many_times_the_clips_other_labels_need(tmp_path: Pa
     told = (tmp_path / "report.md").read_text()
     assert "With 10,000 clips ones for one step misses no fewer than ones for 0.36 s with 1,000: it needs 10" in told
     assert "one label a clip misses fewer than ones for 0.36 s with any number of them here" in told
+    assert "| A run of ones trains better than a single one | holds | of 10,000 clips 10.0 % missed" in told
+    assert "| One label a clip needs far more clips than one a step | **does not hold** |" in told
+    assert (tmp_path / "clip.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_report_says_where_variety_saturates_and_which_input_is_cheapest(tmp_path: Path) -> None:
@@ -121,11 +125,18 @@ def test_the_report_says_where_variety_saturates_and_which_input_is_cheapest(tmp
     told = (tmp_path / "report.md").read_text()
     assert "within the spread of their seeds: from 80 on" in told
     assert "within the seeds of the best (16 kHz): 8 kHz." in told
+    assert "| A few recordings of each make clips enough | **does not hold** | 85.0 (80.0-90.0) % missed with 5" in told
 
 
 def test_the_report_names_the_changes_that_helped_with_every_seed(tmp_path: Path) -> None:
     curve = [{"step": 75, "loss": 0.3, "mean_frr": 1.0}]
-    found = {"the first network": [0.99, 0.9], "batch norm": [0.95, 0.5], "all of them": [0.5, 0.6]}
+    found = {
+        "the first network": [0.99, 0.95], "batch norm": [0.95, 0.5], "a smaller net": [0.94, 0.93],
+        "all of them": [0.5, 0.6],
+    }  # fmt: skip
     write_report(tmp_path, lines("first", "name", found, curve=curve, training_cpu_s=60.0), quick=False)
     told = (tmp_path / "report.md").read_text()
-    assert "Better with every seed than the first network with its best: all of them." in told
+    assert "Better with every seed than the first network with its best: a smaller net, all of them." in told
+    assert "| The first network does not train | holds | 97.0 (95.0-99.0) % missed |" in told
+    for change, holds in {"batch norm": False, "a smaller net": False, "all of them": True}.items():
+        assert f"| It does with {change} | {'holds' if holds else '**does not hold**'} |" in told
