@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kws.det import Det, poisson_interval
+from kws.det import Det, poisson_interval, wilson
 from kws.files import read_lines, write_whole
 
 OURS = "activate-kws"
@@ -39,13 +39,16 @@ class Word:
     @property
     def name(self) -> str:
         """The word, and who says it where those are people."""
-        said = self.parts[self.engines[0]]["clean"] if self.engines else {}
-        people = f", {said['positives']['utterances']} of people" if said.get("said_by") == "people" else ""
-        return f"{self.word}{people}"
+        by_people = any(self.parts[engine]["clean"].get("said_by") == "people" for engine in self.engines)
+        return f"{self.word}, {self.utterances(self.engines[0], 'clean')} of people" if by_people else self.word
 
     def frr(self, engine: str, condition: str) -> float:
         """The share missed at the engine's own threshold."""
         return float(self.parts[engine][condition]["positives"]["frr"])
+
+    def utterances(self, engine: str, condition: str) -> int:
+        """How often the word was said."""
+        return int(self.parts[engine][condition]["positives"]["utterances"])
 
     def accepts(self, engine: str) -> Found:
         """What was wrongly heard in the hours of human speech, at the engine's own threshold."""
@@ -93,6 +96,8 @@ def _behind(
     """Every cell in which another is better."""
     yield "## Where we are behind"
     yield ""
+    yield "In brackets the 95 % interval of our share: what lies inside may be chance."
+    yield ""
     found = [
         *(
             line
@@ -117,7 +122,9 @@ def _missed_more(word: Word, condition: str, rate: float) -> Iterator[str]:
     if ours is None:
         yield from _better(f"{where} (we reach no such rate)", 100.0, shares, "{:.1f} %")
     else:
-        yield from _better(where, 100 * ours, shares, "{:.1f} %")
+        of = word.utterances(OURS, condition)
+        low, high = wilson(round(ours * of), of)
+        yield from _better(f"{where} (ours {100 * low:.0f}-{100 * high:.0f})", 100 * ours, shares, "{:.1f} %")
 
 
 def _later(word: Word) -> Iterator[str]:

@@ -97,7 +97,7 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     told = (found / "compare.md").read_text()
     first, rest = told.split("## Missed", 1)
     assert first.startswith("## Where we are behind")
-    assert '"hey beep", clean, missed at 0.5 false accepts per hour: ours 20.0 %; third 10.0 %' in first
+    assert '"hey beep", clean, missed at 0.5 false accepts per hour (ours 8-42): ours 20.0 %; third 10.0 %' in first
     assert "2 false accepts per hour" not in first
     assert "where half of others' was aimed at: ours 0.00100; other-engine 0.00160\n" in first
     assert "- memory: ours 50 MiB; third 30 MiB\n" in first
