@@ -114,18 +114,31 @@ def test_the_report_says_how_many_times_the_clips_other_labels_need(tmp_path: Pa
 def test_the_report_says_where_variety_saturates_and_which_input_is_cheapest(tmp_path: Path) -> None:
     few = lines("variety", "each", {5: [0.9, 0.8], 80: [0.3, 0.25], 320: [0.2, 0.4], None: [0.2, 0.31]})
     rates = {
-        "8 kHz": ([0.3, 0.2], 3e6),
-        "4 kHz": ([0.5], 2e6),
-        "16 kHz": ([0.2, 0.26], 4e6),
-        "24 kHz": ([0.2, 0.3], 5e6),
+        "40 bands, 8 kHz": ([0.3, 0.2], 3e6),
+        "40 bands, 4 kHz": ([0.5], 2e6),
+        "40 bands, 16 kHz": ([0.2, 0.26], 4e6),
+        "40 bands, 24 kHz": ([0.2, 0.3], 5e6),
     }
     inputs = [line for name, (misses, work) in rates.items()
               for line in lines("input", "name", {name: misses}, work_per_s=work)]  # fmt: skip
     write_report(tmp_path, [*few, *inputs], quick=False)
     told = (tmp_path / "report.md").read_text()
     assert "within the spread of their seeds: from 80 on" in told
-    assert "within the seeds of the best (16 kHz): 8 kHz." in told
+    assert "within the seeds of the best (40 bands, 16 kHz): 40 bands, 8 kHz." in told
+    assert "a telephone's 8 kHz | holds | 25.0 (20.0-30.0) % missed with 40 bands, 8 kHz" in told
+    assert (tmp_path / "input.png").read_bytes().startswith(b"\x89PNG")
     assert "| A few recordings of each make clips enough | **does not hold** | 85.0 (80.0-90.0) % missed with 5" in told
+
+
+@pytest.mark.parametrize(("after", "told"), [([0.1, 0.14], "with every seed"), ([0.1, 0.16], "no more than chance")])
+def test_the_report_says_whether_what_errors_taught_helps(tmp_path: Path, after: list[float], told: str) -> None:
+    error = {"kind": "taken", "said": "actively", "noise": "hum", "score": 0.9}
+    taken = [{**error, "changed": 0.3}, {**error, "changed": 0.8}]
+    found = lines("errors", "name", {"before": [0.15, 0.2], "after": after})
+    write_report(tmp_path, [{**found[0], "telling": taken}, *found[1:]], quick=False)
+    report = (tmp_path / "report.md").read_text()
+    assert f"The change helps {told}" in report
+    assert "Of the 2 that were taken 2 are words, the others noise; the second net would take 1 of them still" in report
 
 
 def test_the_report_names_the_changes_that_helped_with_every_seed(tmp_path: Path) -> None:
