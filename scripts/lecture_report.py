@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lecture import RATES, SMALL_DESIGN, Labels, labelled
+from lecture import RATES, SMALL_DESIGN, labelled
+from lecture_claims import LABELS, Line, below, claims, frrs, grouped, mean, spread
 from lecture_errors import rows
 from lecture_scenes import CLIP_S, COURSE, OURS, Scenes, banks
 
@@ -16,16 +17,10 @@ from kws.config import Decision
 from kws.events import Event
 from kws.files import write_whole
 
-Line = dict[str, Any]
-LABELS: dict[Labels, str] = {"run": "ones for 0.36 s", "step": "ones for one step", "clip": "one label a clip"}
-UNTRAINED = 0.9
-"""A net that misses more has not learnt."""
-TELEPHONE = "40 bands, 8 kHz"
-
 
 def write_report(folder: Path, lines: Sequence[Line], *, quick: bool) -> None:
     """Write FOLDER/report.md and the pictures of the parts that were measured."""
-    text = ["# The lecture, reproduced", "", *_about(quick=quick), "", *_claims(lines), "", *_clip(folder)]
+    text = ["# The lecture, reproduced", "", *_about(quick=quick), "", *claims(lines), "", *_clip(folder)]
     parts = {
         "setup": _setup,
         "labels": _labels,
@@ -57,69 +52,6 @@ def _about(*, quick: bool) -> Iterator[str]:
     )
     if quick:
         yield "**This is the quick run: it shows that everything works, and nothing about the claims.**"
-
-
-def _claims(lines: Sequence[Line]) -> Iterator[str]:
-    """What the lecture says, and whether it holds here."""
-    yield "| the lecture says | here | |"
-    yield "|---|---|---|"
-    for part, claims in {"labels": _on_labels, "first": _on_first, "variety": _on_variety, "input": _on_input}.items():
-        theirs = [line for line in lines if line["part"] == part]
-        for claim, holds, told in claims(theirs) if theirs else ():
-            yield f"| {claim} | {'holds' if holds else '**does not hold**'} | {told} |"
-
-
-def _on_labels(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
-    most = max(line["clips"] for line in lines)
-    run, step, clip = ([line for line in lines if (line["labels"], line["clips"]) == (kind, most)] for kind in LABELS)
-    if not (run and step and clip):
-        return
-    told = f"of {most:,} clips {_spread(run)} % missed with a label a step"
-    more = f"{told}, {_spread(clip)} with one a clip"
-    yield "One label a clip needs far more clips than one a step", _below(run, clip), more
-    yield (
-        "A run of ones trains better than a single one",
-        _below(run, step),
-        f"{told}, {_spread(step)} with a one of one step",
-    )
-
-
-def _on_first(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
-    groups = {name: some for (name,), some in _grouped(lines, "name").items()}
-    first = groups.pop("the first network", [])
-    if not first:
-        return
-    yield "The first network does not train", min(_shares(first)) > UNTRAINED, f"{_spread(first)} % missed"
-    for name, some in groups.items():
-        yield (
-            f"It does with {name}",
-            _below(some, first) and max(_shares(some)) < UNTRAINED,
-            f"{_spread(some)} % missed",
-        )
-
-
-def _on_variety(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
-    groups = {each: some for (each,), some in _grouped(lines, "each").items()}
-    fewest, whole = min((each for each in groups if each), default=None), groups.get(None)
-    if fewest is None or whole is None:
-        return
-    told = f"{_spread(groups[fewest])} % missed with {fewest} of each, {_spread(whole)} with all"
-    yield "A few recordings of each make clips enough", not _below(whole, groups[fewest]), told
-
-
-def _on_input(lines: Sequence[Line]) -> Iterator[tuple[str, bool, str]]:
-    groups = {name: some for (name,), some in _grouped(lines, "name").items()}
-    telephone = groups.get(TELEPHONE)
-    if telephone is None:
-        return
-    best = min(groups.values(), key=_mean)
-    told = f"{_spread(telephone)} % missed with {telephone[0]['name']}, {_spread(best)} with {best[0]['name']}"
-    yield "What a person can follow is enough: a telephone's 8 kHz", not _below(best, telephone), told
-
-
-def _below(some: Sequence[Line], others: Sequence[Line]) -> bool:
-    """Whether every seed misses less than the others' best."""
-    return max(_shares(some)) < min(_shares(others))
 
 
 def _clip(folder: Path) -> Iterator[str]:
@@ -158,34 +90,10 @@ def _is_telling(take: tuple[Any, Sequence[Event]]) -> bool:
     return kinds.count("positive") == 2 and len(kinds) > 2
 
 
-def _grouped(lines: Sequence[Line], *keys: str) -> dict[tuple[Any, ...], list[Line]]:
-    groups: dict[tuple[Any, ...], list[Line]] = {}
-    for line in lines:
-        groups.setdefault(tuple(line[key] for key in keys), []).append(line)
-    return groups
-
-
-def _spread(lines: Sequence[Line]) -> str:
-    """Mean misses in percent, and the least and the most."""
-    shares = [100 * share for share in _shares(lines)]
-    several = f" ({min(shares):.1f}-{max(shares):.1f})" if len(shares) > 1 else ""
-    return f"{100 * _mean(lines):.1f}{several}"
-
-
-def _shares(lines: Sequence[Line]) -> list[float]:
-    """The share missed with each seed."""
-    return [float(line["mean_frr"]) for line in lines]
-
-
-def _mean(lines: Sequence[Line]) -> float:
-    """Share missed."""
-    return float(np.mean(_shares(lines)))
-
-
 def _first_as_good(ordered: Sequence[tuple[Any, list[Line]]]) -> str:
     """Of groups in order, the first whose mean lies within the seeds of the last."""
-    most = max(_shares(ordered[-1][1]))
-    (each,) = next(key for key, some in ordered if _mean(some) <= most)
+    most = max(frrs(ordered[-1][1]))
+    (each,) = next(key for key, some in ordered if mean(some) <= most)
     return str(each or "all")
 
 
@@ -203,12 +111,12 @@ def _setup(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield ""
     yield "| | missed, % | million multiplications a second | weights | training, processor minutes | late, s |"
     yield "|---|---|---|---|---|---|"
-    groups = _grouped(lines, "name")
+    groups = grouped(lines, "name")
     for (name,), some in groups.items():
         late = [line["lag_s"] for line in some if line["lag_s"] is not None]
         minutes = np.mean([line["training_cpu_s"] for line in some]) / 60
         yield (
-            f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} | {some[0]['weights']:,} | {minutes:.1f} "
+            f"| {name} | {spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} | {some[0]['weights']:,} | {minutes:.1f} "
             f"| {f'{np.mean(late):.2f}' if late else '-'} |"
         )
     ours = groups.pop(("ours",), [])
@@ -218,7 +126,7 @@ def _setup(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
         yield (
             f"Beside “{name}”, for as many steps of as many clips, ours was trained in {their_s / our_s:.1f} times "
             f"less processor time; it listens with {theirs[0]['work_per_s'] / ours[0]['work_per_s']:.0f} times fewer "
-            f"multiplications, and misses {'fewer' if _mean(ours) < _mean(theirs) else 'more'}."
+            f"multiplications, and misses {'fewer' if mean(ours) < mean(theirs) else 'more'}."
         )
     yield ""
     yield "The lecture's have one seed each."
@@ -231,7 +139,7 @@ def _labels(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     curves = {
         what: {
             clips: some
-            for (clips,), some in _grouped([line for line in lines if line["labels"] == kind], "clips").items()
+            for (clips,), some in grouped([line for line in lines if line["labels"] == kind], "clips").items()
         }
         for kind, what in LABELS.items()
     }
@@ -239,7 +147,7 @@ def _labels(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield f"| missed, % | {' | '.join(f'{size:,} clips' for size in sizes)} |"
     yield "|---" * (len(sizes) + 1) + "|"
     for what, curve in curves.items():
-        yield f"| {what} | {' | '.join(_spread(curve[size]) if size in curve else '-' for size in sizes)} |"
+        yield f"| {what} | {' | '.join(spread(curve[size]) if size in curve else '-' for size in sizes)} |"
     _draw(folder / "labels.png", curves, "training clips")
     yield ""
     yield from (_how_much_more(LABELS["run"], other, curves) for other in (LABELS["step"], LABELS["clip"]))
@@ -250,8 +158,8 @@ def _labels(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
 def _how_much_more(first: str, second: str, curves: dict[str, dict[int, list[Line]]]) -> str:
     """How many times the clips the second way to label needs to miss no more than the first."""
     most = max(curves[second])
-    misses = _mean(curves[second][most])
-    enough = [clips for clips, some in sorted(curves[first].items()) if _mean(some) <= misses]
+    misses = mean(curves[second][most])
+    enough = [clips for clips, some in sorted(curves[first].items()) if mean(some) <= misses]
     if not enough:
         return f"With {most:,} clips {second} misses fewer than {first} with any number of them here."
     return (
@@ -270,10 +178,10 @@ def _first(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield "|---|---|---|---|"
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     loss, misses = figure.subplots(1, 2)
-    for number, ((name,), some) in enumerate(_grouped(lines, "name").items()):
+    for number, ((name,), some) in enumerate(grouped(lines, "name").items()):
         final = np.mean([line["curve"][-1]["loss"] for line in some])
         minutes = np.mean([line["training_cpu_s"] for line in some]) / 60
-        yield f"| {name} | {_spread(some)} | {final:.3f} | {minutes:.1f} |"
+        yield f"| {name} | {spread(some)} | {final:.3f} | {minutes:.1f} |"
         for line in some:
             steps = [point["step"] for point in line["curve"]]
             label = name if line is some[0] else None
@@ -284,7 +192,7 @@ def _first(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     misses.set(xlabel="step", ylabel="missed, %", ylim=(0, 101))
     figure.savefig(folder / "first.png", dpi=110)
     yield ""
-    yield from _what_helped(_grouped(lines, "name"))
+    yield from _what_helped(grouped(lines, "name"))
     yield ""
     yield "![Learning curves](first.png)"
 
@@ -294,7 +202,7 @@ def _what_helped(groups: dict[tuple[Any, ...], list[Line]]) -> Iterator[str]:
     if ("the first network",) not in groups:
         return
     first = groups["the first network",]
-    helped = [name for (name,), some in groups.items() if _below(some, first)]
+    helped = [name for (name,), some in groups.items() if below(some, first)]
     yield f"Better with every seed than the first network with its best: {', '.join(helped) or 'none'}."
 
 
@@ -303,13 +211,13 @@ def _variety(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield "## Few recordings make many clips"
     yield ""
     most = sum(clip.kind == "positive" for clip in banks("train").clips)
-    groups = _grouped(lines, "each")
+    groups = grouped(lines, "each")
     ordered = sorted(groups.items(), key=lambda pair: pair[0][0] or most)
     yield f"{lines[0]['clips']:,} clips of so many distinct positives, as many negatives and backgrounds:"
     yield ""
     yield f"| missed, % | {' | '.join(str(each or 'all') for (each,), _ in ordered)} |"
     yield "|---" * (len(ordered) + 1) + "|"
-    yield f"| | {' | '.join(_spread(some) for _, some in ordered)} |"
+    yield f"| | {' | '.join(spread(some) for _, some in ordered)} |"
     _draw(folder / "variety.png", {"the same number of clips": {each or most: some for (each,), some in ordered}},
           "distinct positives")  # fmt: skip
     yield ""
@@ -326,16 +234,16 @@ def _input(folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield ""
     yield "| input | missed, % | million multiplications a second |"
     yield "|---|---|---|"
-    groups = _grouped(lines, "name")
+    groups = grouped(lines, "name")
     for (name,), some in groups.items():
-        yield f"| {name} | {_spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} |"
+        yield f"| {name} | {spread(some)} | {some[0]['work_per_s'] / 1e6:.1f} |"
     curves: dict[str, dict[float, list[Line]]] = {}
     for (name,), some in groups.items():
         bands, rate = name.removesuffix(" kHz").split(", ")
         curves.setdefault(bands, {})[float(rate)] = some
     _draw(folder / "input.png", curves, "sample rate, kHz")
-    best = min(groups.values(), key=_mean)
-    as_good = [pair for pair in groups.items() if _mean(pair[1]) <= max(_shares(best))]
+    best = min(groups.values(), key=mean)
+    as_good = [pair for pair in groups.items() if mean(pair[1]) <= max(frrs(best))]
     (cheapest,), some = min(as_good, key=lambda pair: (pair[1][0]["work_per_s"], pair[0][0]))
     yield ""
     yield f"The cheapest whose mean lies within the seeds of the best ({best[0]['name']}): {cheapest}."
@@ -369,13 +277,13 @@ def _errors(_folder: Path, lines: Sequence[Line]) -> Iterator[str]:
     yield ""
     yield "| taught | missed, % |"
     yield "|---|---|"
-    groups = _grouped(lines, "name")
+    groups = grouped(lines, "name")
     for (name,), some in groups.items():
-        yield f"| {'nothing like the word' if name == 'before' else 'what sounds like it, too'} | {_spread(some)} |"
+        yield f"| {'nothing like the word' if name == 'before' else 'what sounds like it, too'} | {spread(some)} |"
     if len(groups) == 2:
         before, after = groups.values()
         yield ""
-        helps = "with every seed" if _below(after, before) else "no more than chance may: seeds overlap"
+        helps = "with every seed" if below(after, before) else "no more than chance may: seeds overlap"
         yield f"The change helps {helps}."
 
 
@@ -389,7 +297,7 @@ def _draw(place: Path, curves: dict[str, dict[Any, list[Line]]], what: str) -> N
     for number, (name, curve) in enumerate(curves.items()):
         points = sorted(curve.items())
         ticks |= {at for at, _ in points}
-        shares = [[100 * share for share in _shares(some)] for _, some in points]
+        shares = [[100 * share for share in frrs(some)] for _, some in points]
         axes.plot([at for at, _ in points], [np.mean(some) for some in shares], "o-", color=f"C{number}", label=name)
         for (at, _), some in zip(points, shares, strict=True):
             axes.plot([at] * len(some), some, "_", color=f"C{number}")
