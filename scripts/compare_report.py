@@ -149,12 +149,23 @@ def _dearer(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
 
 
 def _larger(installed: Mapping[str, Found]) -> Iterator[str]:
-    there = {name: found for name, found in installed.items() if "reason" not in found and name != TRAIN}
-    for kind, what in (("megabytes", "installed, MB"), ("distributions", "packages")):
-        sizes = {name: float(found[kind]) for name, found in there.items()}
-        ours = sizes.pop(OURS, None)
+    there = {name: found for name, found in installed.items() if "reason" not in found}
+    listen = {name: found for name, found in there.items() if "fetched_mb" not in found}
+    train = {name: found for name, found in there.items() if "fetched_mb" in found}
+    sizes = {
+        "installed, MB": (OURS, {name: found["megabytes"] for name, found in listen.items()}),
+        "packages": (OURS, {name: found["distributions"] for name, found in listen.items()}),
+        "installed to make a word from its text, MB": (
+            TRAIN, {name: found["megabytes"] for name, found in train.items()}
+        ),
+        "the same with what is fetched then, MB": (
+            TRAIN, {name: found["megabytes"] + found["fetched_mb"] for name, found in train.items()}
+        ),
+    }  # fmt: skip
+    for what, (name, others) in sizes.items():
+        ours = others.pop(name, None)
         if ours is not None:
-            yield from _better(what, ours, sizes, "{:,.0f}")
+            yield from _better(what, ours, others, "{:,.0f}")
 
 
 def _better(what: str, ours: float, others: Mapping[str, float], form: str, times: float = 1.0) -> Iterator[str]:
@@ -218,14 +229,17 @@ def _costs(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
 def _installed(installed: Mapping[str, Found]) -> Iterator[str]:
     yield "## What is installed"
     yield ""
-    yield "| | packages | megabytes | minutes | licence |"
-    yield "|---|---|---|---|---|"
+    yield "Fetched: what making a word from its text takes from elsewhere; others' by their own documentation."
+    yield ""
+    yield "| | packages | megabytes | minutes | fetched, MB | licence |"
+    yield "|---|---|---|---|---|---|"
     for name, found in installed.items():
         if "reason" in found:
-            yield f"| {name} | not installed: {found['reason']} | | | {found['licence']} |"
+            yield f"| {name} | not installed: {found['reason']} | | | | {found['licence']} |"
         else:
+            fetched = f"{found['fetched_mb']:,.0f}" if "fetched_mb" in found else "-"
             yield (
-                f"| {name} | {found['distributions']} | {found['megabytes']:.0f} | {found['minutes']} "
+                f"| {name} | {found['distributions']} | {found['megabytes']:,.0f} | {found['minutes']} | {fetched} "
                 f"| {found['licence']} |"
             )
 

@@ -28,6 +28,8 @@ class Trainer:
     """What its quick start wants written beforehand, by name."""
     commands: tuple[tuple[str, ...], ...]
     """Its documented quick start."""
+    fetched_mb: float
+    """What that fetches, by what it says itself."""
 
     def environment(self, root: Path) -> Environment:
         """Where it is installed, below a folder."""
@@ -74,5 +76,6 @@ TRAINERS = (
             ("livekit-wakeword", "setup", "--config", "word.yaml"),
             ("livekit-wakeword", "run", "word.yaml"),
         ),
+        fetched_mb=166 + 176 + 16_000 + 1_100 + 8,  # a voice, validation features, features, MUSAN, rooms: its cli.py
     ),
 )

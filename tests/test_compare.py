@@ -92,7 +92,11 @@ def test_misses_are_compared_at_equal_false_accepts(found: Path) -> None:
 
 def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     third = {"distributions": 3, "megabytes": 12.0, "minutes": 0.1, "licence": "MIT"}
-    engines = {OURS: {**third, "distributions": 4, "megabytes": 11.0}, TRAIN: {**third, "megabytes": 900.0}}
+    engines = {
+        OURS: {**third, "distributions": 4, "megabytes": 11.0},
+        TRAIN: {**third, "megabytes": 900.0, "fetched_mb": 109.0},
+        "trainer": {**third, "megabytes": 800.0, "fetched_mb": 17450.0},
+    }
     write_report(found, {**engines, "third": third, "gone": {"reason": "no such package", "licence": "?"}})
     told = (found / "compare.md").read_text()
     first, rest = told.split("## Missed", 1)
@@ -104,10 +108,13 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert "ready after" not in first
     assert "- packages: ours 4; third 3\n" in first
     assert "- installed, MB" not in first
+    assert "- installed to make a word from its text, MB: ours 900; trainer 800\n" in first
+    assert "the same with what is fetched" not in first
     assert "heard after its end" not in first
     assert "| hey beep | other-engine | 30.0 / 30.0 / 30.0 / 30.0 | 2.00 (" in rest
     assert "- / - / - / -" in rest
     assert "| gone | not installed: no such package |" in rest
+    assert "| trainer | 3 | 800 | 0.1 | 17,450 | MIT |" in rest
     assert f"| {OURS} | 5.0 (4.0-9.0) | 3 |" in rest
     assert "`trainer run` was stopped after 2 minutes, saying last: no sound" in rest
     assert (found / "hey_beep.png").read_bytes().startswith(b"\x89PNG")
@@ -193,7 +200,8 @@ def test_a_quick_start_is_followed_until_it_fails(tmp_path: Path) -> None:
     (python.parent / "make").write_text("#!/bin/sh\ncat word.yaml\nexit $1\n")
     (python.parent / "make").chmod(0o755)
     commands = (("make", "0"), ("make", "3"), ("make", "0"))
-    trainer = Trainer(name="x", packages=(), licence="", files={"word.yaml": "beep\n\n"}, commands=commands)
+    files = {"word.yaml": "beep\n\n"}
+    trainer = Trainer(name="x", packages=(), licence="", files=files, commands=commands, fetched_mb=0)
     found = list(trainer.tried(python, tmp_path / "tried"))
     assert [(step["command"], step["ended"], step["said"]) for step in found] == [
         ("make 0", 0, "beep"), ("make 3", 3, "beep"),
