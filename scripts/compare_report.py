@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,11 @@ class Word:
         met = np.flatnonzero(np.asarray(talk.false_accepts) <= per_hour * talk.hours + 1e-9)
         return float(said.frr[met[0]]) if len(met) else None
 
+    def missed(self, engine: str, condition: str, per_hour: float) -> float:
+        """The same; all, if it has no such threshold."""
+        share = self.at_rate(engine, condition, per_hour)
+        return 1.0 if share is None else share
+
     def curve(self, engine: str) -> tuple[list[float], list[float]]:
         """False accepts per hour and misses, the mean of all conditions, at each threshold."""
         talk = Det.from_json(self.parts[engine][TALK]["det"])
@@ -82,8 +87,8 @@ def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
     training = folder / "training.json"
     trained = json.loads(training.read_text(encoding="utf-8")) if training.is_file() else {}
     write_whole(folder / "installed.json", (json.dumps(installed, indent=1) + "\n").encode())
-    told = [*_behind(words, costs, installed), *_missed(words), *_costs(costs), *_installed(installed)]
-    told += _training(trained)
+    told = [*_behind(words, costs, installed), *_short(words, costs, installed), *_missed(words), *_costs(costs)]
+    told += [*_installed(installed), *_training(trained)]
     for word in words:
         _draw(folder / f"{word.word.replace(' ', '_')}.png", word)
         told += ["", f"![{word.word}]({word.word.replace(' ', '_')}.png)"]
@@ -174,6 +179,47 @@ def _better(what: str, ours: float, others: Mapping[str, float], form: str, time
     if less:
         theirs = ", ".join(f"{engine} {form.format(found)}" for found, engine in less)
         yield f"- {what}: ours {form.format(ours)}; {theirs}"
+
+
+def _short(
+    words: Sequence[Word], costs: Mapping[str, Sequence[Found]], installed: Mapping[str, Found]
+) -> Iterator[str]:
+    """A line of each engine, beside us on the words that it listens for."""
+    yield "## In short"
+    yield ""
+    yield (
+        "Missed, %: theirs / ours on the same words, the mean of words and conditions; all, where an engine does not "
+        "reach so few false accepts. Late, s: the median of words."
+    )
+    yield ""
+    equal = " | ".join(f"missed at {rate:g} false accepts per hour" for rate in RATES)
+    yield (
+        f"| engine | words | {equal} | at its own threshold | its false accepts per hour | late, s "
+        "| processor, ms a second | memory, MiB | ready after, s | installed, MB | packages |"
+    )
+    yield "|---" * (10 + len(RATES)) + "|"
+    for engine in sorted({engine for word in words for engine in word.engines}, key=lambda name: (name != OURS, name)):
+        shared = [word for word in words if {engine, OURS} <= set(word.engines)]
+        beside = zip(*(_means(shared, name) for name in dict.fromkeys((engine, OURS))), strict=True)
+        cells = [" / ".join(each) for each in beside]
+        late = [found["median"] for word in shared if (found := word.late_s(engine))]
+        cells.append(f"{median(late):.2f}" if late else "-")
+        for kind, form in (("cpu_per_s", "{:.2f}"), ("peak_mib", "{:.0f}"), ("ready_s", "{:.2f}")):
+            unit = 1e3 if kind == "cpu_per_s" else 1.0
+            cells.append(form.format(unit * _median(costs[engine], kind)) if engine in costs else "-")
+        found = installed.get(engine, {})
+        cells += [f"{found[kind]:,.0f}" if kind in found else "-" for kind in ("megabytes", "distributions")]
+        yield f"| {engine} | {len(shared)} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _means(words: Sequence[Word], engine: str) -> list[str]:
+    """Percent missed at the rates and at its own threshold, the mean of words and conditions, and its false accepts."""
+    said = [(word, condition) for word in words for condition in CONDITIONS]
+    missed = [fmean(word.missed(engine, condition, rate) for word, condition in said) for rate in RATES]
+    missed.append(fmean(word.frr(engine, condition) for word, condition in said))
+    per_hour = fmean(word.accepts(engine)["per_hour"] for word in words)
+    return [*(f"{100 * share:.1f}" for share in missed), f"{per_hour:.2f}"]
 
 
 def _missed(words: Sequence[Word]) -> Iterator[str]:

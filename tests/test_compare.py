@@ -99,7 +99,7 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     }
     write_report(found, {**engines, "third": third, "gone": {"reason": "no such package", "licence": "?"}})
     told = (found / "compare.md").read_text()
-    first, rest = told.split("## Missed", 1)
+    first, rest = told.split("## In short", 1)
     assert first.startswith("## Where we are behind")
     assert '"hey beep", clean, missed at 0.5 false accepts per hour (ours 8-42): ours 20.0 %; third 10.0 %' in first
     assert "2 false accepts per hour" not in first
@@ -111,6 +111,7 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert "- installed to make a word from its text, MB: ours 900; trainer 800\n" in first
     assert "the same with what is fetched" not in first
     assert "heard after its end" not in first
+    assert "| other-engine | 1 | 100.0 / 20.0 | 30.0 / 5.0 | 30.0 / 5.0 | 2.00 / 1.00 | 0.10 | 1.60 | 51 |" in rest
     assert "| hey beep | other-engine | 30.0 / 30.0 / 30.0 / 30.0 | 2.00 (" in rest
     assert "- / - / - / -" in rest
     assert "| gone | not installed: no such package |" in rest
