@@ -14,10 +14,13 @@ from kws.audition import Listener
 from kws.evaluate import measure
 from kws.files import make_folder, write_whole
 
+Listens = Path | tuple[str, ...]
+"""A detector's file, or the command of an adapter."""
+
 
 @contextmanager
-def listener(engine: Path | tuple[str, ...]) -> Iterator[Listener]:
-    """A detector's file, or the command of an adapter, listening."""
+def listener(engine: Listens) -> Iterator[Listener]:
+    """The same, listening."""
     if isinstance(engine, Path):
         yield kws.load(engine)
     else:
@@ -30,7 +33,7 @@ class Part:
     """An engine on a word in one condition, or on hours without it."""
 
     name: str
-    engine: Path | tuple[str, ...]
+    engine: Listens
     said: Path | None = None
     by: str = ""
     """Who says it: people, or a split's voices."""

@@ -40,6 +40,8 @@ class Peer:
     """Whether its licence asks for a decision of the user's own."""
     learns: bool = False
     """Whether it is given recordings of the word in place of a model."""
+    shares: bool = True
+    """Whether its adapter hears several words at once for hardly more than one."""
     weights: tuple[str, ...]
     """What holds the numbers it listens by, for one word: patterns below its packages, or below those recordings."""
 
@@ -70,7 +72,7 @@ def _same(*words: str) -> dict[str, str]:
 PEERS = (
     Peer(
         name="pymicro-wakeword", packages=("pymicro-wakeword==2.5.0",), adapter="microwakeword.py",
-        models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0",
+        models=_same("alexa", "hey jarvis", "hey mycroft", "okay nabu"), licence="Apache-2.0", shares=False,
         weights=("pymicro_wakeword/models/{model}.tflite",),
     ),
     Peer(
@@ -99,7 +101,7 @@ PEERS = (
     ),
     Peer(
         name="heed-wakeword", packages=("torch==2.13.0", "heed-wakeword==0.1.4"), adapter="heedword.py", models={},
-        licence="Apache-2.0", learns=True, weights=("heed/word/model.pt",),
+        licence="Apache-2.0", learns=True, shares=False, weights=("heed/word/model.pt",),
     ),
     Peer(
         name="local-wake", packages=("torch==2.13.0", "local-wake==0.1.2"), adapter="localwake.py", models={},

@@ -1,4 +1,4 @@
-"""efficientword-net: MODEL is a word that ships with it, which it compares with the latest 1.5 s, each 0.25 s.
+"""efficientword-net: MODEL is a word that ships with it, or several, compared with the latest 1.5 s each 0.25 s.
 
 Its own demo compares each 0.75 s. Where the first tenth of a second is loud, it does not look, and scores 0.
 """
@@ -26,8 +26,9 @@ class Efficient(Stepper):
 
     threshold = 0.7  # of its README
 
-    def __init__(self, model: str) -> None:
-        self.word = model.replace("_", " ")
+    def __init__(self, models: str) -> None:
+        names = models.split(",")
+        self.word = names[0].replace("_", " ")
         options = processing.rt.SessionOptions
 
         def one_thread() -> object:
@@ -37,21 +38,26 @@ class Efficient(Stepper):
 
         processing.rt.SessionOptions = one_thread
         self._model = processing.Resnet50_Arc_loss()
-        reference = str(Path(samples_loc) / f"{model}_ref.json")
-        self._known = HotwordDetector(hotword=model, model=self._model, reference_file=reference).embeddings
+        self._known = [
+            HotwordDetector(
+                hotword=name, model=self._model, reference_file=str(Path(samples_loc) / f"{name}_ref.json")
+            ).embeddings
+            for name in names
+        ]
         super().__init__(_CHUNK)
 
     def begin(self) -> None:
         """Forget all sound."""
         self._heard = np.zeros(self._model.window_frames)
 
-    def score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> list[float]:
         """Of the sound up to its end."""
         self._heard = np.append(self._heard[_CHUNK:], chunk)
         loudest = self._heard.max()
         if loudest > 0 and self._heard[:_QUIET].max() > _LOUD * loudest:
-            return 0.0
-        return float(self._model.scoreVector(self._model.audioToVector(self._heard), self._known))
+            return [0.0] * len(self._known)
+        vector = self._model.audioToVector(self._heard)
+        return [float(self._model.scoreVector(vector, known)) for known in self._known]
 
 
 if __name__ == "__main__":

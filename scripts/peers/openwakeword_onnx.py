@@ -1,4 +1,4 @@
-"""openwakeword: MODEL is one that ships with it."""
+"""openwakeword: MODEL is one that ships with it, or several."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ class Open(Stepper):
 
     threshold = 0.5  # of its README
 
-    def __init__(self, model: str) -> None:
-        self.word = model.replace("_", " ")
-        (place,) = (Path(openwakeword.__file__).parent / "resources" / "models").glob(f"{model}_v*.onnx")
-        self._path = str(place)
+    def __init__(self, models: str) -> None:
+        names = models.split(",")
+        self.word = names[0].replace("_", " ")
+        shipped = Path(openwakeword.__file__).parent / "resources" / "models"
+        self._places = [str(place) for name in names for place in shipped.glob(f"{name}_v*.onnx")]
         super().__init__(_CHUNK)
 
     def begin(self) -> None:
         """Forget all sound; its own reset keeps the features of the last seconds."""
-        self._model = Model(wakeword_model_paths=[self._path])
+        self._model = Model(wakeword_model_paths=self._places)
 
-    def score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> list[float]:
         """Of the sound up to its end."""
-        return float(max(self._model.predict(chunk).values()))
+        found = self._model.predict(chunk)
+        return [float(found[Path(place).stem]) for place in self._places]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""pyopen-wakeword: MODEL is one that ships with it. It begins with eight seconds of silence of its own."""
+"""pyopen-wakeword: MODEL is one that ships with it, or several. It begins with eight seconds of silence of its own."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ class Open(Stepper):
 
     threshold = 0.5  # of its command line
 
-    def __init__(self, model: str) -> None:
-        self.word = model.replace("_", " ")
-        self._net, self._features = OpenWakeWord.from_builtin(Model(model)), OpenWakeWordFeatures.from_builtin()
+    def __init__(self, models: str) -> None:
+        names = models.split(",")
+        self.word = names[0].replace("_", " ")
+        self._nets = [OpenWakeWord.from_builtin(Model(name)) for name in names]
+        self._features = OpenWakeWordFeatures.from_builtin()
         super().__init__(_CHUNK)
 
     def begin(self) -> None:
         """Forget all sound."""
-        self._net.reset()
+        for net in self._nets:
+            net.reset()
         self._features.reset()
 
-    def score(self, chunk: Pcm) -> float:
-        """Of the scores that it gives the last, as the silence before gives many."""
-        found = [
-            score
-            for embedding in self._features.process_streaming(chunk.tobytes())
-            for score in self._net.process_streaming(embedding)
-        ]
-        return found[-1] if found else 0.0
+    def score(self, chunk: Pcm) -> list[float]:
+        """Of the scores that each net gives the last, as the silence before gives many."""
+        latest = [0.0] * len(self._nets)
+        for embedding in self._features.process_streaming(chunk.tobytes()):
+            for number, net in enumerate(self._nets):
+                for score in net.process_streaming(embedding):
+                    latest[number] = score
+        return latest
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""pvporcupine 1.9: MODEL is a keyword that ships with it. It only says yes, at a sensitivity fixed at its start.
+"""pvporcupine 1.9: MODEL is a keyword that ships with it, or several.
 
-So several listen at once, and a score is 1 less the lowest sensitivity that heard the word: a DET of a few points.
+It only says yes, at a sensitivity fixed at its start. So several listen at once, and a score is 1 less the lowest
+sensitivity that heard the word: a DET of a few points.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ class Porcupine(Stepper):
 
     threshold = 1 - USUAL
 
-    def __init__(self, model: str, sensitivities: Sequence[float] = SENSITIVITIES) -> None:
-        self.word = model.replace("_", " ")
+    def __init__(self, models: str, sensitivities: Sequence[float] = SENSITIVITIES) -> None:
+        self._words = models.replace("_", " ").split(",")
+        self.word = self._words[0]
         self._ears = [
-            (1 - sensitivity, pvporcupine.create(keywords=[self.word], sensitivities=[sensitivity]))
-            for sensitivity in sensitivities
+            (1 - each, pvporcupine.create(keywords=self._words, sensitivities=[each] * len(self._words)))
+            for each in sensitivities
         ]
         super().__init__(self._ears[0][1].frame_length)
 
@@ -34,11 +36,14 @@ class Porcupine(Stepper):
         for _ in range(16_000 // len(frame)):
             self.score(frame)
 
-    def score(self, frame: Pcm) -> float:
+    def score(self, frame: Pcm) -> list[float]:
         """Of the sound up to its end."""
-        samples = frame.tolist()
-        return max(score if ear.process(samples) >= 0 else 0.0 for score, ear in self._ears)
+        samples, best = frame.tolist(), [0.0] * len(self._words)
+        for score, ear in self._ears:
+            if (heard := ear.process(samples)) >= 0:
+                best[heard] = max(best[heard], score)
+        return best
 
 
 if __name__ == "__main__":
-    main(Porcupine, lambda model: Porcupine(model, (USUAL,)))
+    main(Porcupine, lambda models: Porcupine(models, (USUAL,)))

@@ -1,4 +1,4 @@
-"""pocketsphinx: MODEL is any phrase. Its dictionary lacks some words that others ship; how those are said is ours.
+"""pocketsphinx: MODEL is any phrase, or several. Its dictionary lacks some words; how those are said is ours.
 
 One pass at a very low threshold tells each detection's likelihood ratio against its loop of phones, from which every
 higher threshold follows; a score is that ratio's logarithm, moved so that its default threshold of 1e-30 comes to 0.5.
@@ -7,6 +7,7 @@ higher threshold follows; a score is that ratio's logarithm, moved so that its d
 from __future__ import annotations
 
 import math
+import tempfile
 
 from pocketsphinx import Decoder
 from talk import Pcm, Stepper, main
@@ -24,30 +25,38 @@ class Sphinx(Stepper):
 
     threshold = 0.5
 
-    def __init__(self, model: str, threshold: float = _LOWEST) -> None:
-        self.word, self._threshold = model, threshold
+    def __init__(self, phrases: str, threshold: float = _LOWEST) -> None:
+        self._phrases, self._threshold = phrases.split(","), threshold
+        self.word = self._phrases[0]
         super().__init__(_CHUNK)
 
     def begin(self) -> None:
         """Begin anew with a decoder of its own, since it adapts to what it hears."""
         self._decoder = Decoder(lm=None, keyphrase=None, kws_threshold=self._threshold, loglevel="FATAL")
-        for word in self.word.split():
+        for word in {word for phrase in self._phrases for word in phrase.split()}:
             if self._decoder.lookup_word(word) is None:
                 for number, phones in enumerate(SAID[word], 1):
                     self._decoder.add_word(word if number == 1 else f"{word}({number})", phones, True)
-        self._decoder.add_keyphrase("word", self.word)
-        self._decoder.activate_search("word")
+        with tempfile.NamedTemporaryFile("w") as listed:
+            listed.writelines(f"{phrase} /{self._threshold}/\n" for phrase in self._phrases)
+            listed.flush()
+            self._decoder.add_kws("words", listed.name)
+        self._decoder.activate_search("words")
         self._decoder.start_utt()
-        self._told: set[tuple[int, int, float]] = set()
+        self._told: set[tuple[str, int, int, float]] = set()
 
-    def score(self, chunk: Pcm) -> float:
+    def score(self, chunk: Pcm) -> list[float]:
         """Of the sound up to its end."""
         self._decoder.process_raw(chunk.tobytes(), False, False)
+        best = [0.0] * len(self._phrases)
         if self._decoder.hyp() is None:
-            return 0.0
-        found = {(part.start_frame, part.end_frame, part.prob) for part in self._decoder.seg() or ()}
-        new, self._told = found - self._told, found
-        return max((_score_of(share) for _, _, share in new), default=0.0)
+            return best
+        found = {(part.word, part.start_frame, part.end_frame, part.prob) for part in self._decoder.seg() or ()}
+        for phrase, _, _, share in found - self._told:
+            number = self._phrases.index(phrase.strip())
+            best[number] = max(best[number], _score_of(share))
+        self._told = found
+        return best
 
 
 def _score_of(share: float) -> float:
@@ -57,4 +66,4 @@ def _score_of(share: float) -> float:
 
 
 if __name__ == "__main__":
-    main(Sphinx, lambda model: Sphinx(model, 10**_USUAL))
+    main(Sphinx, lambda phrases: Sphinx(phrases, 10**_USUAL))
