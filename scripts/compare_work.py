@@ -93,7 +93,7 @@ class Work:
         """What a peer is given to listen for a word; None if it cannot."""
         return peer.model(word, self.recordings(word))
 
-    def command(self, peer: Peer, *models: str) -> tuple[str, ...]:
+    def command(self, peer: Peer, *models: str) -> tuple[str, str, str]:
         """A peer's adapter, listening by such models."""
         return str(peer.environment(self.engines).python), str(ADAPTERS / peer.adapter), ",".join(models)
 

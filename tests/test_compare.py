@@ -31,16 +31,25 @@ from talk import Stepper, main
 
 class Loud(Stepper):
     word, threshold = "beep", 0.5
-    def __init__(self, model):
+    def __init__(self, models):
+        self.parts = [1 + (model == "peep") for model in models.split(",")]
         super().__init__(1600)
     def begin(self):
         pass
     def score(self, piece):
-        return 2 * abs(float(piece[0])) / 32767
+        print("heard", file=open({log!r}, "a"))
+        return [2 * abs(float(piece[0])) / 32767 / part for part in self.parts]
 
 main(Loud)
 """
-"""An engine of loudness, on what every adapter shares."""
+"""An engine of loudness, on what every adapter shares; "peep" it hears half as well."""
+
+
+def loud_program(folder: Path) -> str:
+    """The program of that engine, which tells in a file what it hears."""
+    program = folder / "loud.py"
+    program.write_text(STUB.format(adapters=str(ADAPTERS), log=str(folder / "heard.txt")))
+    return str(program)
 
 
 def measured(misses: tuple[int, ...], accepts: tuple[int, ...]) -> dict[str, dict[str, object]]:
@@ -134,15 +143,14 @@ def test_nothing_behind_is_said_too(tmp_path: Path) -> None:
 
 
 def test_an_adapter_scores_what_it_is_sent_and_measures_its_own_cost(tmp_path: Path) -> None:
-    program = tmp_path / "loud.py"
-    program.write_text(STUB.format(adapters=str(ADAPTERS)))
-    with closing(Adapter([sys.executable, str(program), "any"])) as engine:
+    program = loud_program(tmp_path)
+    with closing(Adapter([sys.executable, program, "any"])) as engine:
         levels = np.repeat([0.1, 0.4, 0.9], 1600).astype(np.float32)
         np.testing.assert_allclose(engine.scores(levels), [0.2, 0.8, 1.0], atol=1e-3)
         np.testing.assert_allclose(engine.scores(levels[1600:]), [0.8, 1.0], atol=1e-3)
     np.round(32767 * np.repeat([0.1, 0.4], 16000)).astype(np.int16).tofile(tmp_path / "sound.pcm")
     done = subprocess.run(
-        [sys.executable, str(program), "any", "--cost", str(tmp_path / "sound.pcm")],
+        [sys.executable, program, "any", "--cost", str(tmp_path / "sound.pcm")],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     told = json.loads(done.stdout)
@@ -151,35 +159,60 @@ def test_an_adapter_scores_what_it_is_sent_and_measures_its_own_cost(tmp_path: P
     assert told["peak_mib"] > 5
 
 
-def test_every_engine_hears_every_part_once(tmp_path: Path, tiny_detector_path: Path) -> None:
+def test_what_was_heard_for_one_word_is_not_heard_again_for_the_next(tmp_path: Path) -> None:
+    def hear(models: str, levels: tuple[float, ...]) -> tuple[list[float], int]:
+        kept = ["--kept", str(tmp_path / "kept")]
+        with closing(Adapter([sys.executable, loud_program(tmp_path), models, *kept])) as engine:
+            scores = engine.scores(np.repeat(levels, 1600).astype(np.float32))
+        return np.round(scores.astype(float), 3).tolist(), (tmp_path / "heard.txt").read_text().count("heard")
+
+    assert hear("beep,peep", (0.1, 0.4, 0.2)) == ([0.2, 0.8, 0.4], 3)
+    assert hear("peep,beep", (0.1, 0.4, 0.2)) == ([0.1, 0.4, 0.2], 3), "the second word's"
+    assert hear("peep,beep", (0.1, 0.4, 0.3)) == ([0.1, 0.4, 0.3], 6), "other sound is heard from its start"
+    with (tmp_path / "kept" / "beep.scores").open("ab") as file:
+        file.write(b"half a record")
+    assert hear("beep,peep", (0.1, 0.4, 0.2)) == ([0.2, 0.8, 0.4], 6)
+
+
+def test_every_engine_hears_every_part_once(
+    tmp_path: Path, tiny_detector_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = load_script("compare")
-    program = tmp_path / "loud.py"
-    program.write_text(STUB.format(adapters=str(ADAPTERS)))
-    loud = Peer(name="loud", packages=(), adapter=str(program), licence="", models={"beep": "beep"}, weights=())
-    mute = Peer(name="mute", packages=(), adapter="", licence="", models={"peep": "peep"}, weights=())
+    words = {"beep": "beep", "peep": "peep"}
+    loud = Peer(name="loud", packages=(), adapter=loud_program(tmp_path), licence="", models=words, weights=())
+    mute = Peer(name="mute", packages=(), adapter="", licence="", models={"beep": "beep"}, weights=())
+    learner = Peer(name="learner", packages=(), adapter="", licence="", models={}, learns=True, weights=())
 
     class Work(script.Work):  # type: ignore[misc]
-        peers = (loud, mute)
+        peers = (loud, mute, learner)
 
-        def command(self, peer: Peer, *models: str) -> tuple[str, ...]:
+        def command(self, peer: Peer, *models: str) -> tuple[str, str, str]:
             return sys.executable, peer.adapter, ",".join(models)
 
-    work = Work(asked=argparse.Namespace(folder=tmp_path, out=tmp_path, words=["beep", "peep"], people=[], workers=2))
+    asked = {"folder": tmp_path, "out": tmp_path, "people": [], "sound": [], "workers": 2}
+    work = Work(asked=argparse.Namespace(**asked, words=["beep", "peep"]))
     beep = np.pad(np.full(1600, 0.9, np.float32), 8000)
-    negatives = work.sets("beep") / "test" / "negatives"
+    negatives = tmp_path / "words" / "sets" / "test" / "negatives"
     for place in (*(work.said("beep") / part for part in CONDITIONS), negatives / "speech_en", negatives / "music"):
         place.mkdir(parents=True)
         write_audio(place / "one.wav", beep)
     work.detector("beep").parent.mkdir(parents=True)
     shutil.copyfile(tiny_detector_path, work.detector("beep"))
-    script.hear(work, {"loud": {}, "mute": {}})
+    installed = {"loud": {}, "mute": {"reason": "no wheel"}, "learner": {}}
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+        talk = script.lay_talk(work)
+    hours = list(script.parts(work, installed, talk, made=False))
+    assert [part.name for part in hours] == ["loud, beep, talk", "loud, peep, talk"]
+    script.hear(work, hours[:1])
+    monkeypatch.setattr(Work, "words", ["beep"])
+    monkeypatch.setattr(Work, "peers", (loud, mute))
+    script.hear(work, list(script.parts(work, installed, talk, made=True)))
     word = Word(tmp_path / "heard" / "beep")
     assert word.engines == [OURS, "loud"]
     assert [word.frr("loud", part) for part in CONDITIONS] == [0.0] * 4
     assert word.accepts("loud")["false_accepts"] == 1, "talk is heard, music is not"
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "heard" / "beep").iterdir()}
-    script.hear(work, {"loud": {}, "mute": {}})
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "heard" / "beep").iterdir()}
+    assert not list(script.parts(work, installed, talk, made=True))
 
 
 def test_what_an_engine_knows_a_word_by_is_weighed(tmp_path: Path) -> None:

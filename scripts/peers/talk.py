@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import resource
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,7 +93,7 @@ class Kept:
         self._engine = engine
         for place in places:
             place.parent.mkdir(parents=True, exist_ok=True)
-        self._known = dict(self._read(places[0]))
+        self._known, *_ = [self._read(place) for place in places]
         self._out = [place.open("ab", buffering=0) for place in places]
         self.reset()
 
@@ -115,16 +116,19 @@ class Kept:
             out.write(self._past + struct.pack("<I", len(scores)) + scores.tobytes())
         return [float(score) for score in rows[:, 0]]
 
-    def _read(self, place: Path) -> Iterator[tuple[bytes, list[float]]]:
-        """What is whole of a file."""
+    def _read(self, place: Path) -> dict[bytes, list[float]]:
+        """What a file holds; what is left of a line that a stop cut off is taken away."""
         data = place.read_bytes() if place.is_file() else b""
-        at = 0
-        while at + self._DIGEST + 4 <= len(data):
-            begin = at + self._DIGEST + 4
+        known, at = dict[bytes, list[float]](), 0
+        while (begin := at + self._DIGEST + 4) <= len(data):
             (count,) = struct.unpack("<I", data[begin - 4 : begin])
-            if begin + 4 * count <= len(data):
-                yield data[at : at + self._DIGEST], np.frombuffer(data, "<f4", count, begin).tolist()
+            if begin + 4 * count > len(data):
+                break
+            known[data[at : at + self._DIGEST]] = np.frombuffer(data, "<f4", count, begin).tolist()
             at = begin + 4 * count
+        if at < len(data):
+            os.truncate(place, at)
+        return known
 
 
 def answer(engine: Engine, kept: Kept | None = None) -> None:
