@@ -38,7 +38,8 @@ class Loud(Stepper):
         pass
     def score(self, piece):
         print("heard", file=open({log!r}, "a"))
-        return [2 * abs(float(piece[0])) / 32767 / part for part in self.parts]
+        loud = 2 * abs(float(piece[0])) / 32767 or float("nan")
+        return [loud / part for part in self.parts]
 
 main(Loud)
 """
@@ -148,6 +149,7 @@ def test_an_adapter_scores_what_it_is_sent_and_measures_its_own_cost(tmp_path: P
         levels = np.repeat([0.1, 0.4, 0.9], 1600).astype(np.float32)
         np.testing.assert_allclose(engine.scores(levels), [0.2, 0.8, 1.0], atol=1e-3)
         np.testing.assert_allclose(engine.scores(levels[1600:]), [0.8, 1.0], atol=1e-3)
+        np.testing.assert_allclose(engine.scores(0 * levels), [0.0] * 3)
     np.round(32767 * np.repeat([0.1, 0.4], 16000)).astype(np.int16).tofile(tmp_path / "sound.pcm")
     done = subprocess.run(
         [sys.executable, program, "any", "--cost", str(tmp_path / "sound.pcm")],

@@ -132,7 +132,7 @@ class Kept:
 
 
 def answer(engine: Engine, kept: Kept | None = None) -> None:
-    """Say who it is, and score what comes in until there is no more."""
+    """Say who it is, and score what comes in until there is no more; what is no number, as some make of silence, is 0."""
     about = {"word": engine.word, "threshold": engine.threshold, "step_s": engine.step_s, "first_s": engine.first_s}
     print(json.dumps(about), flush=True)
     sound, ear = sys.stdin.buffer, kept or engine
@@ -140,7 +140,7 @@ def answer(engine: Engine, kept: Kept | None = None) -> None:
         if count := int.from_bytes(head, "little"):
             scores = np.asarray(ear.feed(np.frombuffer(sound.read(2 * count), "<i2")), float)
             firsts = scores[:, 0] if scores.ndim > 1 else scores
-            print(json.dumps(np.clip(firsts, 0.0, 1.0).tolist()), flush=True)
+            print(json.dumps(np.clip(np.nan_to_num(firsts), 0.0, 1.0).tolist()), flush=True)
         else:
             ear.reset()
 
