@@ -132,7 +132,7 @@ class Kept:
 
 
 def answer(engine: Engine, kept: Kept | None = None) -> None:
-    """Say who it is, and score what comes in until there is no more; what is no number, as some make of silence, is 0."""
+    """Say who it is, and score all that comes in. What is no number, as some make of silence, is 0."""
     about = {"word": engine.word, "threshold": engine.threshold, "step_s": engine.step_s, "first_s": engine.first_s}
     print(json.dumps(about), flush=True)
     sound, ear = sys.stdin.buffer, kept or engine
