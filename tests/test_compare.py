@@ -204,17 +204,17 @@ def test_every_engine_hears_every_part_once(
     with monkeypatch.context() as patch:
         patch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
         talk = script.lay_talk(work)
-    hours = list(script.parts(work, installed, talk, made=False))
+    hours = list(script.parts(work, work.words, installed, talk, made=False))
     assert [part.name for part in hours] == ["loud, beep, talk", "loud, peep, talk"]
     script.hear(work, hours[:1])
     monkeypatch.setattr(Work, "words", ["beep"])
     monkeypatch.setattr(Work, "peers", (loud, mute))
-    script.hear(work, list(script.parts(work, installed, talk, made=True)))
+    script.hear(work, list(script.parts(work, work.words, installed, talk, made=True)))
     word = Word(tmp_path / "heard" / "beep")
     assert word.engines == [OURS, "loud"]
     assert [word.frr("loud", part) for part in CONDITIONS] == [0.0] * 4
     assert word.accepts("loud")["false_accepts"] == 1, "talk is heard, music is not"
-    assert not list(script.parts(work, installed, talk, made=True))
+    assert not list(script.parts(work, work.words, installed, talk, made=True))
 
 
 def test_what_an_engine_knows_a_word_by_is_weighed(tmp_path: Path) -> None:
