@@ -79,8 +79,9 @@ class Word:
 
 
 def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
-    """Write compare.md and a picture of each word."""
-    words = [Word(place) for place in sorted((folder / "heard").iterdir()) if place.is_dir()]
+    """Write compare.md and a picture of each word that any engine heard whole."""
+    heard = [Word(place) for place in sorted((folder / "heard").iterdir()) if place.is_dir()]
+    words = [word for word in heard if word.engines]
     costs: dict[str, list[Found]] = {}
     for line in read_lines(folder / "costs.jsonl"):
         costs.setdefault(line["engine"], []).append(line)

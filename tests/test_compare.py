@@ -75,6 +75,7 @@ def found(tmp_path: Path) -> Path:
     write(place, "other-engine", measured((0, 6, 6), (9, 8, 8)))
     write(place, "third", measured((1, 2, 2), (9, 2, 0)))
     write(place, "unfinished", {"clean": {}})
+    write(tmp_path / "heard" / "not_made", "third", {TALK: {}})
     costs = {OURS: (0.001, 50), "other-engine": (0.0016, 51), "third": (0.004, 30)}
     lines = [
         {"engine": engine, "turn": turn, "cpu_per_s": share, "peak_mib": mib, "ready_s": 0.1, "weights_kb": 500}
@@ -129,6 +130,7 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert f"| {OURS} | 5.0 (4.0-9.0) | 3 |" in rest
     assert "`trainer run` was stopped after 2 minutes, saying last: no sound" in rest
     assert (found / "hey_beep.png").read_bytes().startswith(b"\x89PNG")
+    assert not (found / "not_made.png").exists()
 
 
 def test_whom_people_say_is_told(tmp_path: Path) -> None:
