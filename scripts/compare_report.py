@@ -48,7 +48,7 @@ class Word:
 
     def utterances(self, engine: str, condition: str) -> int:
         """How often the word was said."""
-        return int(self.parts[engine][condition]["positives"]["utterances"])
+        return int(self.parts[engine][condition]["positives"]["of"])
 
     def accepts(self, engine: str) -> Found:
         """What was wrongly heard in the hours of human speech, at the engine's own threshold."""

@@ -56,7 +56,7 @@ def loud_program(folder: Path) -> str:
 def measured(misses: tuple[int, ...], accepts: tuple[int, ...]) -> dict[str, dict[str, object]]:
     """What an engine made of a word: the same in every condition."""
     det = Det(thresholds=THRESHOLDS, misses=misses, utterances=20, false_accepts=accepts, hours=4.0)
-    said = {"utterances": 20, "frr": misses[1] / 20, "latency_s": {"median": 0.1, "p90": 0.2}}
+    said = {"of": 20, "frr": misses[1] / 20, "latency_s": {"median": 0.1, "p90": 0.2}}
     speech = {"false_accepts": accepts[1], "hours": 4.0, "per_hour": accepts[1] / 4}
     parts: dict[str, dict[str, object]] = {part: {"positives": said, "det": det.to_json()} for part in CONDITIONS}
     return {**parts, TALK: {"negatives": {"speech": speech}, "det": det.to_json()}}
@@ -215,7 +215,10 @@ def test_every_engine_hears_every_part_once(
     word = Word(tmp_path / "heard" / "beep")
     assert word.engines == [OURS, "loud"]
     assert [word.frr("loud", part) for part in CONDITIONS] == [0.0] * 4
+    assert word.utterances("loud", "clean") == 1
     assert word.accepts("loud")["false_accepts"] == 1, "talk is heard, music is not"
+    write_report(tmp_path, {})
+    assert "| beep | loud | 0.0 / 0.0 / 0.0 / 0.0 |" in (tmp_path / "compare.md").read_text()
     assert not list(script.parts(work, work.words, installed, talk, made=True))
 
 
