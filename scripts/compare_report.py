@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -19,6 +20,8 @@ CONDITIONS = ("clean", "babble_10db", "music_5db", "far")
 TALK = "talk"
 RATES = (0.5, 2.0)
 """False accepts per hour at which all are compared."""
+PANELS = 3
+"""Words beside each other in the picture."""
 
 Found = dict[str, Any]
 
@@ -79,7 +82,7 @@ class Word:
 
 
 def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
-    """Write compare.md and a picture of each word that any engine heard whole."""
+    """Write compare.md and the DET curves of each word that any engine heard whole."""
     heard = [Word(place) for place in sorted((folder / "heard").iterdir()) if place.is_dir()]
     words = [word for word in heard if word.engines]
     costs: dict[str, list[Found]] = {}
@@ -90,9 +93,9 @@ def write_report(folder: Path, installed: Mapping[str, Found]) -> None:
     write_whole(folder / "installed.json", (json.dumps(installed, indent=1) + "\n").encode())
     told = [*_behind(words, costs, installed), *_short(words, costs, installed), *_missed(words), *_costs(costs)]
     told += [*_installed(installed), *_training(trained)]
-    for word in words:
-        _draw(folder / f"{word.word.replace(' ', '_')}.png", word)
-        told += ["", f"![{word.word}]({word.word.replace(' ', '_')}.png)"]
+    if words:
+        _draw(folder / "det.png", words)
+        told += ["", "![What each engine misses of each word, over its false accepts per hour](det.png)"]
     write_whole(folder / "compare.md", ("\n".join(told) + "\n").encode())
 
 
@@ -317,20 +320,30 @@ def _median(lines: Sequence[Found], name: str) -> float:
     return median(line[name] for line in lines) if lines else float("inf")
 
 
-def _draw(place: Path, word: Word) -> None:
-    """The DET curves of a word, and each engine's own threshold."""
+def _draw(place: Path, words: Sequence[Word]) -> None:
+    """The DET curves of every word, and each engine's own threshold."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
-    axes = figure.add_subplot()
-    for number, engine in enumerate(word.engines):
-        rates, missed = word.curve(engine)
-        axes.step(rates, [100 * share for share in missed], where="post", color=f"C{number}", label=engine)
-        own = np.mean([word.frr(engine, condition) for condition in CONDITIONS])
-        per_hour = max(word.accepts(engine)["per_hour"], 0.5 / word.accepts(engine)["hours"])
-        axes.plot([per_hour], [100 * own], "o", color=f"C{number}")
-    axes.set(xscale="log", xlabel="false accepts per hour of human speech (none: half of one)", ylim=(0, 101))
-    axes.set(ylabel="missed, %, mean of four conditions", title=f"“{word.word}”", xlim=(0.1, 100))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
-    figure.savefig(place, dpi=100)
+    rows = -(-len(words) // PANELS)
+    figure = Figure(figsize=(4.2 * PANELS, 3.4 * rows + 0.6), layout="constrained")
+    panels = figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False)
+    engines = dict.fromkeys([OURS, *sorted({engine for word in words for engine in word.engines})])
+    style = {engine: {"color": f"C{number}", "lw": 2.5 if engine == OURS else 1.2, "label": engine}
+             for number, engine in enumerate(engines)}  # fmt: skip
+    for axes, word in zip_longest(panels.flat, words):
+        if word is None:
+            axes.set_axis_off()
+            continue
+        for engine in word.engines:
+            rates, missed = word.curve(engine)
+            axes.step(rates, [100 * share for share in missed], where="post", **style[engine])
+            own = np.mean([word.frr(engine, condition) for condition in CONDITIONS])
+            per_hour = max(word.accepts(engine)["per_hour"], 0.5 / word.accepts(engine)["hours"])
+            axes.plot([per_hour], [100 * own], "o", color=style[engine]["color"])
+        axes.set(xscale="log", xlim=(0.1, 100), ylim=(0, 101), title=word.name)
+        axes.grid(alpha=0.3)
+    figure.supxlabel("false accepts per hour of human speech (none: half of one)")
+    figure.supylabel("missed, %, mean of four conditions")
+    lines = {line.get_label(): line for axes in panels.flat for line in axes.lines if line.get_label() in style}
+    figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=5)
+    figure.savefig(place, dpi=80)
