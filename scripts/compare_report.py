@@ -111,10 +111,11 @@ def _behind(
         *(
             line
             for word in words
-            for rate in RATES
+            for rate in (*RATES, None)
             for condition in CONDITIONS
             for line in _missed_more(word, condition, rate)
         ),
+        *(line for word in words for line in _accepts_more(word)),
         *(line for word in words for line in _later(word)),
         *_dearer(costs),
         *_larger(installed),
@@ -123,17 +124,34 @@ def _behind(
     yield ""
 
 
-def _missed_more(word: Word, condition: str, rate: float) -> Iterator[str]:
-    missed = {engine: word.at_rate(engine, condition, rate) for engine in word.engines}
+def _missed_more(word: Word, condition: str, rate: float | None) -> Iterator[str]:
+    """At so many false accepts per hour; at each engine's own threshold for None."""
+    if rate is None:
+        at = "its own threshold"
+        missed = {engine: word.frr(engine, condition) for engine in word.engines}
+    else:
+        at = f"{rate:g} false accepts per hour"
+        reached = {engine: word.at_rate(engine, condition, rate) for engine in word.engines}
+        missed = {engine: share for engine, share in reached.items() if share is not None}
+    where = f'"{word.name}", {condition}, missed at {at}'
     ours = missed.pop(OURS, None)
-    shares = {engine: 100 * share for engine, share in missed.items() if share is not None}
-    where = f'"{word.name}", {condition}, missed at {rate:g} false accepts per hour'
+    shares = {engine: 100 * share for engine, share in missed.items()}
     if ours is None:
         yield from _better(f"{where} (we reach no such rate)", 100.0, shares, "{:.1f} %")
     else:
         of = word.utterances(OURS, condition)
         low, high = wilson(round(ours * of), of)
         yield from _better(f"{where} (ours {100 * low:.0f}-{100 * high:.0f})", 100 * ours, shares, "{:.1f} %")
+
+
+def _accepts_more(word: Word) -> Iterator[str]:
+    per_hour = {engine: float(word.accepts(engine)["per_hour"]) for engine in word.engines}
+    ours = per_hour.pop(OURS, None)
+    if ours is not None:
+        talk = word.accepts(OURS)
+        low, high = poisson_interval(talk["false_accepts"], talk["hours"])
+        where = f'"{word.name}", false accepts per hour at its own threshold (ours {low:.2f}-{high:.2f})'
+        yield from _better(where, ours, per_hour, "{:.2f}")
 
 
 def _later(word: Word) -> Iterator[str]:

@@ -114,6 +114,8 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert first.startswith("## Where we are behind")
     assert '"hey beep", clean, missed at 0.5 false accepts per hour (ours 8-42): ours 20.0 %; third 10.0 %' in first
     assert "2 false accepts per hour" not in first
+    assert "false accepts per hour at its own threshold (ours 0.27-2.56): ours 1.00; third 0.50\n" in first
+    assert "missed at its own threshold" not in first
     assert "where half of others' was aimed at: ours 0.00100; other-engine 0.00160\n" in first
     assert "- memory: ours 50 MiB; third 30 MiB\n" in first
     assert "ready after" not in first
