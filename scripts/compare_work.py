@@ -15,6 +15,8 @@ from kws.cli.scenes import Wanted
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ("alexa", "hey jarvis", "hey mycroft", "okay nabu", "computer", "jarvis")
 """What others ship."""
+SAID = {"hey mycroft": ("/hˈeɪ mˈaɪkɹɔft/",)}
+"""As its makers say it: by its letters alone eSpeak NG says "mick-roft"."""
 OWN = {OURS: (str(ROOT),), TRAIN: (f"{ROOT}[train,speak]",)}
 """What is installed of ours, to listen and to make words."""
 DETECTORS = ROOT / "kws" / "detectors"

@@ -223,6 +223,22 @@ def test_every_engine_hears_every_part_once(
     assert not list(script.parts(work, work.words, installed, talk, made=True))
 
 
+def test_a_word_is_said_as_its_makers_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load_script("compare")
+    asked = {"folder": tmp_path, "people": [], "sound": []}
+    run: list[list[str]] = []
+
+    def note(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        run.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    for word in ("hey mycroft", "alexa"):
+        script.make_word(script.Work(asked=argparse.Namespace(**asked)), word)
+    assert ["--say" in command for command in run] == [True, False]
+    assert run[0][run[0].index("--say") + 1] == "/hˈeɪ mˈaɪkɹɔft/"
+
+
 def test_what_an_engine_knows_a_word_by_is_weighed(tmp_path: Path) -> None:
     peer = Peer(
         name="one", packages=(), adapter="", licence="", models={"hey beep": "hey_beep"},
