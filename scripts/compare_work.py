@@ -24,9 +24,14 @@ MADE = ROOT / "scripts" / "lab" / "words"
 """What scripts/make_words kept of the words that ship."""
 
 
+def wanted(word: str) -> Wanted:
+    """The word as it is asked for, said as its makers say it."""
+    return Wanted(word=word, says=SAID.get(word, ()))
+
+
 def slug(word: str) -> str:
     """The word as a folder's name."""
-    return Path(Wanted(word=word).file_name).stem
+    return Path(wanted(word).file_name).stem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ class Work:
 
     def detector(self, word: str) -> Path:
         """Our detector of a word."""
-        return self.made(word) / "sound" / Wanted(word=word).file_name
+        return self.made(word) / "sound" / wanted(word).file_name
 
     def sets(self, word: str) -> Path:
         """Where the sets lie that a word is measured on."""
