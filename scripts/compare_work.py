@@ -82,9 +82,12 @@ class Work:
         return self.made(word) / "sets"
 
     def said(self, word: str) -> Path:
-        """Where a word is said, in a folder for each condition: by people, or else by the test split's voices."""
-        by_people = self.sets(word) / "people" / slug(word)
-        return by_people if by_people.is_dir() else self.sets(word) / "test" / "positives"
+        """Where a word is said, in a folder for each condition: by people whose recordings were given, or else by the
+        test split's voices. The sets need not be there yet.
+        """
+        if slug(word) in (place.name for place in self.asked.people):
+            return self.sets(word) / "people" / slug(word)
+        return self.sets(word) / "test" / "positives"
 
     def recordings(self, word: str) -> Path:
         """Where recordings of a word lie, for engines that learn from them."""

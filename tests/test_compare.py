@@ -223,6 +223,17 @@ def test_every_engine_hears_every_part_once(
     assert not list(script.parts(work, work.words, installed, talk, made=True))
 
 
+def test_people_say_a_word_whose_sets_are_not_made_yet(tmp_path: Path) -> None:
+    script = load_script("compare")
+    asked = {"folder": tmp_path, "out": tmp_path, "people": [Path("people/smart_mirror")], "words": ["beep"]}
+    work = script.Work(asked=argparse.Namespace(**asked, porcupine=False, engines=["pocketsphinx"]))
+    parts = script.parts(work, work.words, {"pocketsphinx": {"reason": "none"}}, tmp_path, made=True)
+    said = [(part.place.parent.name, part.by, part.said) for part in parts if part.said]
+    assert said[0] == ("beep", "test", tmp_path / "words" / "beep" / "sets" / "test" / "positives" / "clean")
+    mirror = tmp_path / "words" / "smart_mirror" / "sets" / "people" / "smart_mirror"
+    assert said[len(CONDITIONS)] == ("smart_mirror", "people", mirror / "clean")
+
+
 def test_a_word_is_said_as_its_makers_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = load_script("compare")
     asked = {"folder": tmp_path, "people": [], "sound": []}
