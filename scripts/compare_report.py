@@ -39,11 +39,12 @@ class Word:
         self.engines = [engine for engine, parts in self.parts.items() if parts.keys() >= whole]
         self.engines.sort(key=lambda engine: (engine != OURS, engine))
 
+        self.by_people = any(self.parts[engine]["clean"].get("said_by") == "people" for engine in self.engines)
+
     @property
     def name(self) -> str:
         """The word, and who says it where those are people."""
-        by_people = any(self.parts[engine]["clean"].get("said_by") == "people" for engine in self.engines)
-        return f"{self.word}, {self.utterances(self.engines[0], 'clean')} of people" if by_people else self.word
+        return f"{self.word}, {self.utterances(self.engines[0], 'clean')} of people" if self.by_people else self.word
 
     def frr(self, engine: str, condition: str) -> float:
         """The share missed at the engine's own threshold."""
@@ -103,10 +104,8 @@ def _behind(
     words: Sequence[Word], costs: Mapping[str, Sequence[Found]], installed: Mapping[str, Found]
 ) -> Iterator[str]:
     """Every cell in which another is better."""
-    yield "## Where we are behind"
-    yield ""
-    yield "In brackets the 95 % interval of our share: what lies inside may be chance."
-    yield ""
+    yield from ("## Where we are behind", "")
+    yield from ("In brackets the 95 % interval of our share: what lies inside may be chance.", "")
     found = [
         *(
             line
@@ -207,23 +206,24 @@ def _short(
     words: Sequence[Word], costs: Mapping[str, Sequence[Found]], installed: Mapping[str, Found]
 ) -> Iterator[str]:
     """A line of each engine, beside us on the words that it listens for."""
-    yield "## In short"
-    yield ""
+    yield from ("## In short", "")
     yield (
         "Missed, %: theirs / ours on the same words, the mean of words and conditions; all, where an engine does not "
-        "reach so few false accepts. Late, s: the median of words."
+        "reach so few false accepts; words said by the test's voices, by people in a column of their own. "
+        "Late, s: the median of words."
     )
     yield ""
     equal = " | ".join(f"missed at {rate:g} false accepts per hour" for rate in RATES)
     yield (
-        f"| engine | words | {equal} | at its own threshold | its false accepts per hour | late, s "
+        f"| engine | words | {equal} | at its own threshold | its false accepts per hour "
+        f"| people: missed at {RATES[0]:g} | late, s "
         "| processor, ms a second | memory, MiB | ready after, s | installed, MB | packages |"
     )
-    yield "|---" * (10 + len(RATES)) + "|"
+    yield "|---" * (11 + len(RATES)) + "|"
     for engine in sorted({engine for word in words for engine in word.engines}, key=lambda name: (name != OURS, name)):
-        shared = [word for word in words if {engine, OURS} <= set(word.engines)]
-        beside = zip(*(_means(shared, name) for name in dict.fromkeys((engine, OURS))), strict=True)
-        cells = [" / ".join(each) for each in beside]
+        both = [word for word in words if {engine, OURS} <= set(word.engines)]
+        shared = [word for word in both if not word.by_people]
+        cells = _beside(shared, engine) + _beside([word for word in both if word.by_people], engine)[:1]
         late = [found["median"] for word in shared if (found := word.late_s(engine))]
         cells.append(f"{median(late):.2f}" if late else "-")
         for kind, form in (("cpu_per_s", "{:.2f}"), ("peak_mib", "{:.0f}"), ("ready_s", "{:.2f}")):
@@ -233,6 +233,14 @@ def _short(
         cells += [f"{found[kind]:,.0f}" if kind in found else "-" for kind in ("megabytes", "distributions")]
         yield f"| {engine} | {len(shared)} | {' | '.join(cells)} |"
     yield ""
+
+
+def _beside(words: Sequence[Word], engine: str) -> list[str]:
+    """Theirs / ours of what _means tells."""
+    if not words:
+        return ["-"] * (2 + len(RATES))
+    means = [_means(words, name) for name in dict.fromkeys((engine, OURS))]
+    return [" / ".join(each) for each in zip(*means, strict=True)]
 
 
 def _means(words: Sequence[Word], engine: str) -> list[str]:
@@ -245,12 +253,10 @@ def _means(words: Sequence[Word], engine: str) -> list[str]:
 
 
 def _missed(words: Sequence[Word]) -> Iterator[str]:
-    yield "## Missed, and falsely heard"
-    yield ""
+    yield from ("## Missed, and falsely heard", "")
     conditions = " / ".join(condition.split("_")[0] for condition in CONDITIONS)
     rates = " | ".join(f"at {rate:g} per hour" for rate in RATES)
-    yield f"Missed, %, {conditions}; false accepts per hour of human speech with their 95 % interval."
-    yield ""
+    yield from (f"Missed, %, {conditions}; false accepts per hour of human speech with their 95 % interval.", "")
     yield f"| word | engine | at its own threshold | false accepts per hour | {rates} | late, s |"
     yield "|---" * (5 + len(RATES)) + "|"
     for word in words:
@@ -274,10 +280,8 @@ def _missed(words: Sequence[Word]) -> Iterator[str]:
 def _costs(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
     if not costs:
         return
-    yield "## What listening costs"
-    yield ""
-    yield "Medians of runs by turns on one core, of the test split's human speech."
-    yield ""
+    yield from ("## What listening costs", "")
+    yield from ("Medians of runs by turns on one core, of the test split's human speech.", "")
     yield (
         "| engine | processor, ms a second of sound | ours / theirs | peak memory, MiB | ready after, s "
         "| what a word is known by, kB | runs |"
@@ -295,10 +299,11 @@ def _costs(costs: Mapping[str, Sequence[Found]]) -> Iterator[str]:
 
 
 def _installed(installed: Mapping[str, Found]) -> Iterator[str]:
-    yield "## What is installed"
-    yield ""
-    yield "Fetched: what making a word from its text takes from elsewhere; others' by their own documentation."
-    yield ""
+    yield from ("## What is installed", "")
+    yield from (
+        "Fetched: what making a word from its text takes from elsewhere; others' by their own documentation.",
+        "",
+    )
     yield "| | packages | megabytes | minutes | fetched, MB | licence |"
     yield "|---|---|---|---|---|---|"
     for name, found in installed.items():
@@ -315,9 +320,7 @@ def _installed(installed: Mapping[str, Found]) -> Iterator[str]:
 def _training(trained: Found) -> Iterator[str]:
     if not trained:
         return
-    yield ""
-    yield "## From a word to its detector"
-    yield ""
+    yield from ("", "## From a word to its detector", "")
     yield "| | minutes a word, median (least-most) | words |"
     yield "|---|---|---|"
     engines: dict[str, list[float]] = {}
@@ -326,9 +329,7 @@ def _training(trained: Found) -> Iterator[str]:
     for engine, minutes in engines.items():
         yield f"| {engine} | {median(minutes):.1f} ({min(minutes):.1f}-{max(minutes):.1f}) | {len(minutes)} |"
     for engine, commands in trained["tried"].items():
-        yield ""
-        yield f"The documented quick start of {engine}:"
-        yield ""
+        yield from ("", f"The documented quick start of {engine}:", "")
         for found in commands:
             ended = "was stopped" if found["ended"] is None else f"ended with {found['ended']}"
             yield f"- `{found['command']}` {ended} after {found['minutes']} minutes, saying last: {found['said']}"

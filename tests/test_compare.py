@@ -124,7 +124,7 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert "- installed to make a word from its text, MB: ours 900; trainer 800\n" in first
     assert "the same with what is fetched" not in first
     assert "heard after its end" not in first
-    assert "| other-engine | 1 | 100.0 / 20.0 | 30.0 / 5.0 | 30.0 / 5.0 | 2.00 / 1.00 | 0.10 | 1.60 | 51 |" in rest
+    assert "| other-engine | 1 | 100.0 / 20.0 | 30.0 / 5.0 | 30.0 / 5.0 | 2.00 / 1.00 | - | 0.10 | 1.60 | 51 |" in rest
     assert "| hey beep | other-engine | 30.0 / 30.0 / 30.0 / 30.0 | 2.00 (" in rest
     assert "- / - / - / -" in rest
     assert "| gone | not installed: no such package |" in rest
@@ -134,10 +134,16 @@ def test_the_report_says_first_where_we_are_behind(found: Path) -> None:
     assert (found / "det.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_whom_people_say_is_told(tmp_path: Path) -> None:
-    parts = measured((0, 1, 4), (30, 4, 1))
-    write(tmp_path / "hey_beep", OURS, {part: {**told, "said_by": "people"} for part, told in parts.items()})
-    assert Word(tmp_path / "hey_beep").name == "hey beep, 20 of people"
+def test_what_people_say_is_told_apart(found: Path) -> None:
+    place = found / "heard" / "hey_nova"
+    for engine, misses in {OURS: (0, 1, 9), "third": (1, 2, 2)}.items():
+        parts = measured(misses, (30, 4, 1))
+        write(place, engine, {part: {**told, "said_by": "people"} for part, told in parts.items()})
+    assert Word(place).name == "hey nova, 20 of people"
+    write_report(found, {})
+    assert "| third | 1 | 10.0 / 20.0 | 10.0 / 5.0 | 10.0 / 5.0 | 0.50 / 1.00 | 10.0 / 45.0 |" in (
+        (found / "compare.md").read_text()
+    )
 
 
 def test_nothing_behind_is_said_too(tmp_path: Path) -> None:
