@@ -87,7 +87,7 @@ def det_png(report: Report) -> bytes:
     limits = [[_deviate(min(max(bound, 1e-4), 1 - 1e-4)) for bound in side] for side in zip(*bands, strict=True)]
     axes.fill_between(rates, limits[0], limits[1], alpha=0.2, linewidth=0, label="95 % interval of the misses")
     measured = f"{det.utterances} utterances, {det.hours:.2f} h"
-    axes.plot(rates, [y for _, y in points], drawstyle="steps-post", label=measured)
+    axes.plot(rates, [y for _, y in points], drawstyle="steps-pre", label=measured)
     axes.plot([10 ** own[0]], [own[1]], "o", label=f"its own threshold, {report.threshold:.4g}")
     if report.tuned:
         target = report.tuned.target_per_hour

@@ -355,7 +355,7 @@ def _draw(place: Path, words: Sequence[Word]) -> None:
             continue
         for engine in word.engines:
             rates, missed = word.curve(engine)
-            axes.step(rates, [100 * share for share in missed], where="post", **style[engine])
+            axes.step(rates, [100 * share for share in missed], where="pre", **style[engine])
             own = np.mean([word.frr(engine, condition) for condition in CONDITIONS])
             per_hour = max(word.accepts(engine)["per_hour"], 0.5 / word.accepts(engine)["hours"])
             axes.plot([per_hour], [100 * own], "o", color=style[engine]["color"])
