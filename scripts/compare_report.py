@@ -38,7 +38,6 @@ class Word:
         whole = {*CONDITIONS, TALK}
         self.engines = [engine for engine, parts in self.parts.items() if parts.keys() >= whole]
         self.engines.sort(key=lambda engine: (engine != OURS, engine))
-
         self.by_people = any(self.parts[engine]["clean"].get("said_by") == "people" for engine in self.engines)
 
     @property
@@ -222,8 +221,8 @@ def _short(
     yield "|---" * (11 + len(RATES)) + "|"
     for engine in sorted({engine for word in words for engine in word.engines}, key=lambda name: (name != OURS, name)):
         both = [word for word in words if {engine, OURS} <= set(word.engines)]
-        shared = [word for word in both if not word.by_people]
-        cells = _beside(shared, engine) + _beside([word for word in both if word.by_people], engine)[:1]
+        by_people, shared = ([word for word in both if word.by_people is people] for people in (True, False))
+        cells = _beside(shared, engine) + _beside(by_people, engine)[:1]
         late = [found["median"] for word in shared if (found := word.late_s(engine))]
         cells.append(f"{median(late):.2f}" if late else "-")
         for kind, form in (("cpu_per_s", "{:.2f}"), ("peak_mib", "{:.0f}"), ("ready_s", "{:.2f}")):
