@@ -84,8 +84,8 @@ def det_png(report: Report) -> bytes:
     axes = figure.add_subplot()
     rates = [10**x for x, _ in points]
     bands = [wilson(missed, det.utterances) for missed in det.misses]
-    limits = [[_deviate(min(max(bound, 1e-4), 1 - 1e-4)) for bound in side] for side in zip(*bands, strict=True)]
-    axes.fill_between(rates, limits[0], limits[1], alpha=0.2, linewidth=0, label="95 % interval of the misses")
+    low, high = ([_deviate(min(max(bound, 1e-4), 1 - 1e-4)) for bound in side] for side in zip(*bands, strict=True))
+    axes.fill_between(rates, low, high, step="pre", alpha=0.2, linewidth=0, label="95 % interval of the misses")
     measured = f"{det.utterances} utterances, {det.hours:.2f} h"
     axes.plot(rates, [y for _, y in points], drawstyle="steps-pre", label=measured)
     axes.plot([10 ** own[0]], [own[1]], "o", label=f"its own threshold, {report.threshold:.4g}")
@@ -95,9 +95,9 @@ def det_png(report: Report) -> bytes:
     axes.axvspan(min(rates) / 2, 1 / det.hours, alpha=0.08, color="grey", linewidth=0)
     axes.set_xscale("log")
     axes.set_xlim(min(rates) / 1.5, max(rates) * 1.5)
-    low, high = _span([y for _, y in points])
-    ticks = [share for share in _TICKS if low - 0.2 <= _deviate(share) <= high + 0.2]
-    axes.set_ylim(low - 0.2, high + 0.2)
+    least, most = _span([y for _, y in points])
+    ticks = [share for share in _TICKS if least - 0.2 <= _deviate(share) <= most + 0.2]
+    axes.set_ylim(least - 0.2, most + 0.2)
     axes.set_yticks([_deviate(share) for share in ticks], [f"{100 * share:g} %" for share in ticks])
     axes.set_xlabel("false accepts per hour of human speech (grey: none heard)")
     axes.set_ylabel("utterances missed")
